@@ -1,0 +1,2 @@
+//! The `tvilling` command.
+fn main() {}

@@ -1,0 +1,98 @@
+//! The twin over HTTP.
+//!
+//! One place turns a caller into a view, one lists every route, one turns failures
+//! into problem documents. Geometry is for other crates.
+
+use std::collections::BTreeMap;
+
+use model::CollectionId;
+
+/// What an operator says in `twin.toml` about how the twin is shown and to whom.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Name of the twin, for people.
+    pub name: String,
+    /// Departments, in the order in which they are shown.
+    pub departments: Vec<Department>,
+    /// By collection or survey; what is not here is for staff, under its own title.
+    pub collections: BTreeMap<CollectionId, CollectionSettings>,
+    /// Ties between collections.
+    pub relations: Vec<query::Relation>,
+    /// Where the server is reached from outside, without a trailing slash; else
+    /// taken from each request.
+    pub public_url: Option<String>,
+}
+
+/// Text in the two languages of the page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Swedish.
+    pub sv: String,
+    /// English.
+    pub en: String,
+}
+
+/// Who answers for collections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Department {
+    /// As `tvilling ingest --department` names it.
+    pub id: String,
+    /// Name for people.
+    pub title: Text,
+    /// Its colour on the map, such as `#0072b2`.
+    pub colour: Option<String>,
+}
+
+/// How one collection is shown, and to whom.
+#[derive(Debug, Clone, Default)]
+pub struct CollectionSettings {
+    /// Whether everybody may see it.
+    pub public: bool,
+    /// Over the title given at ingest.
+    pub title: Option<Text>,
+    /// Attributes in the order in which people read them.
+    pub attributes: Vec<AttributeSettings>,
+    /// Attribute that names a feature for people.
+    pub label: Option<String>,
+    /// How it is drawn: MapLibre paint by hand is not needed for the common cases.
+    pub style: Style,
+}
+
+/// How an attribute is shown.
+#[derive(Debug, Clone, Default)]
+pub struct AttributeSettings {
+    /// Name in the collection's schema.
+    pub name: String,
+    /// Name for people.
+    pub title: Text,
+    /// Unit, such as `m` or `km/h`.
+    pub unit: Option<String>,
+}
+
+/// How a collection is drawn.
+#[derive(Debug, Clone, Default)]
+pub struct Style {
+    /// Part of the base map: `land`, `water`, `building`, `road`, `green`.
+    pub role: Option<String>,
+    /// Over the department's colour.
+    pub colour: Option<String>,
+    /// Whether it is shown at first; base map parts always are.
+    pub shown: bool,
+    /// Smallest zoom at which it shows.
+    pub min_zoom: Option<u8>,
+    /// Attribute with a number that colours the features, and its ends, worst to best.
+    pub ramp: Option<Ramp>,
+    /// Name of a sprite for points.
+    pub icon: Option<String>,
+}
+
+/// Colours along a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ramp {
+    /// The attribute.
+    pub attribute: String,
+    /// The value that is worst.
+    pub worst: f64,
+    /// The value that is best.
+    pub best: f64,
+}
