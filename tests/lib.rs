@@ -1,0 +1,1 @@
+//! Tests of the whole: its structure, and the command and server from end to end.
