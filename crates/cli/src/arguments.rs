@@ -1,0 +1,192 @@
+//! Every verb and option of the command, on one page.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// One live digital twin of a place from its surveys and its departments' layers.
+#[derive(Debug, Parser)]
+#[command(name = "tvilling", version, about)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// Print one machine-readable object on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Threads for batch work [default: one for each core].
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Build the demo twin (or reuse it) and serve it.
+    Demo(Demo),
+    /// Make an empty twin.
+    Init(Init),
+    /// Put a survey or a department's layer into a twin.
+    Ingest(Ingest),
+    /// Serve a twin over HTTP.
+    Serve(Serve),
+    /// Tell everything known about a place, without a server.
+    Query(Query),
+    /// Tell what is in a twin.
+    Status(TwinOnly),
+    /// Verify every file and every reference of a twin.
+    Check(TwinOnly),
+    /// Manage the keys that staff present.
+    Key {
+        /// What to do with keys.
+        #[command(subcommand)]
+        verb: KeyVerb,
+    },
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+    /// Folder of the demo twin.
+    #[arg(long, default_value = "demo-twin", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Build the twin, but do not serve it.
+    #[arg(long)]
+    pub(crate) build_only: bool,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Folder to make.
+    pub(crate) dir: PathBuf,
+    /// CRS of all coordinates in the twin: projected, in metres.
+    #[arg(long, default_value = "EPSG:3006", value_name = "CODE")]
+    pub(crate) crs: String,
+    /// Name of the twin [default: the folder's].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// Options of `ingest`.
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// A layer's file, or the files of one survey.
+    #[arg(required = true)]
+    pub(crate) source: Vec<PathBuf>,
+    /// Name of the collection or survey, in a-z, 0-9, _ and -.
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: String,
+    /// Which layer of a file that has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+    /// CRS of the source, over what it says.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) crs: Option<String>,
+    /// Vertical datum of a survey, over what it says, such as EPSG:5613 for RH 2000.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) vertical: Option<String>,
+    /// Side of a terrain cell in metres.
+    #[arg(long, default_value_t = 0.5, value_name = "M")]
+    pub(crate) cell_size: f64,
+    /// Name for people [default: the collection's id].
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Who answers for it: the id of a department in twin.toml.
+    #[arg(long)]
+    pub(crate) department: Option<String>,
+    /// Attribute that identifies a feature, so that ids stay the same when it is delivered again.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) id_property: Option<String>,
+    /// Put the new in place of what the collection has.
+    #[arg(long, conflicts_with = "append")]
+    pub(crate) replace: bool,
+    /// Add to what the collection has; a feature with a known id takes its place.
+    #[arg(long)]
+    pub(crate) append: bool,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+    /// Where the server is reached from outside, over what twin.toml says.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+/// Options of `query`.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// The place: E,N in the twin's CRS, or LON,LAT; --crs says which.
+    #[arg(long, value_name = "X,Y", allow_hyphen_values = true)]
+    pub(crate) at: String,
+    /// CRS of the place [default: longitude and latitude if the numbers can be that, else the twin's].
+    #[arg(long, value_name = "CODE")]
+    pub(crate) crs: Option<String>,
+    /// How far from the place a feature may lie, in metres.
+    #[arg(long, default_value_t = 10.0, value_name = "M")]
+    pub(crate) radius: f64,
+    /// Only these collections.
+    #[arg(long, value_delimiter = ',', value_name = "ID,…")]
+    pub(crate) collections: Vec<String>,
+}
+
+/// The one option of verbs that take no other.
+#[derive(Debug, Args)]
+pub(crate) struct TwinOnly {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Make a key and print it, once.
+    Add {
+        /// Folder of the twin.
+        dir: PathBuf,
+        /// Whose key it is.
+        #[arg(long)]
+        name: String,
+        /// What its holder may do.
+        #[arg(long)]
+        role: Role,
+    },
+    /// List names and roles.
+    List {
+        /// Folder of the twin.
+        dir: PathBuf,
+    },
+    /// Make a key worthless.
+    Revoke {
+        /// Folder of the twin.
+        dir: PathBuf,
+        /// Whose key it is.
+        name: String,
+    },
+}
+
+/// What the holder of a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Read everything.
+    Reader,
+    /// Read and edit.
+    Editor,
+    /// Everything.
+    Admin,
+}

@@ -1,0 +1,284 @@
+//! `twin.toml`: what an operator writes. `config/twin.toml` lists every key.
+//!
+//! Unknown keys are refused, so that a misspelt `public` is noticed. Everything is
+//! converted here to the small structs of the crates that need it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use model::CollectionId;
+use serde::Deserialize;
+
+/// Name of the file in a twin's folder.
+pub(crate) const FILE_NAME: &str = "twin.toml";
+
+/// Largest configuration that is read: it is written by hand.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Related features in an answer, unless a relation says otherwise.
+const DEFAULT_RELATED_LIMIT: usize = 20;
+
+/// What `twin.toml` says.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// CRS of the twin.
+    pub(crate) crs: String,
+    /// How it is shown, and to whom.
+    pub(crate) settings: server::Settings,
+    /// Deliveries of the demo.
+    pub(crate) sources: Vec<Source>,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Source {
+    /// Relative to the folder of `twin.toml`.
+    pub(crate) path: PathBuf,
+    pub(crate) collection: String,
+    pub(crate) layer: Option<String>,
+    pub(crate) crs: Option<String>,
+    pub(crate) vertical: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) department: Option<String>,
+    pub(crate) id_property: Option<String>,
+}
+
+/// Reads the configuration of the twin in `dir`.
+pub(crate) fn read(dir: &Path) -> anyhow::Result<Configuration> {
+    let path = dir.join(FILE_NAME);
+    let length = std::fs::metadata(&path)
+        .with_context(|| format!("{}: is this the folder of a twin?", path.display()))?
+        .len();
+    if length > MAX_BYTES {
+        bail!("{}: {length} bytes are too many for a configuration", path.display());
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Writes the configuration of a new twin.
+pub(crate) fn write_new(dir: &Path, name: &str, crs: &str) -> anyhow::Result<()> {
+    let path = dir.join(FILE_NAME);
+    let text = format!(
+        "# What an operator says about this twin. Every key is listed in config/twin.toml of Tvilling's sources.\n\
+         name = {}\ncrs = {}\n\n\
+         # A collection is for staff with a key until it is declared public:\n\
+         # [collections.ID]\n# public = true\n",
+        toml::Value::String(name.to_owned()),
+        toml::Value::String(crs.to_owned()),
+    );
+    std::fs::write(&path, text).with_context(|| path.display().to_string())
+}
+
+fn parse(text: &str) -> anyhow::Result<Configuration> {
+    let file: File = toml::from_str(text)?;
+    let mut collections = BTreeMap::new();
+    for (id, collection) in file.collections {
+        collections.insert(CollectionId::new(&id)?, collection.into());
+    }
+    let relations = file.relation.into_iter().map(relation).collect::<anyhow::Result<_>>()?;
+    Ok(Configuration {
+        crs: file.crs,
+        settings: server::Settings {
+            name: file.name,
+            departments: file.department.into_iter().map(Into::into).collect(),
+            collections,
+            relations,
+            public_url: file.server.public_url,
+        },
+        sources: file.source,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    crs: String,
+    #[serde(default)]
+    server: Server,
+    #[serde(default)]
+    department: Vec<Department>,
+    #[serde(default)]
+    collections: BTreeMap<String, Collection>,
+    #[serde(default)]
+    relation: Vec<Relation>,
+    #[serde(default)]
+    source: Vec<Source>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    public_url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    sv: String,
+    en: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Department {
+    id: String,
+    title: Text,
+    colour: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Collection {
+    #[serde(default)]
+    public: bool,
+    title: Option<Text>,
+    label: Option<String>,
+    #[serde(default)]
+    attributes: Vec<Attribute>,
+    #[serde(default)]
+    style: Style,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attribute {
+    name: String,
+    title: Text,
+    unit: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Style {
+    role: Option<String>,
+    colour: Option<String>,
+    #[serde(default)]
+    shown: bool,
+    min_zoom: Option<u8>,
+    ramp: Option<Ramp>,
+    icon: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ramp {
+    attribute: String,
+    worst: f64,
+    best: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Relation {
+    name: String,
+    from: String,
+    to: String,
+    from_key: Option<String>,
+    to_key: Option<String>,
+    within_m: Option<f64>,
+    limit: Option<usize>,
+}
+
+impl From<Text> for server::Text {
+    fn from(text: Text) -> server::Text {
+        server::Text { sv: text.sv, en: text.en }
+    }
+}
+
+impl From<Department> for server::Department {
+    fn from(department: Department) -> server::Department {
+        server::Department {
+            id: department.id,
+            title: department.title.into(),
+            colour: department.colour,
+        }
+    }
+}
+
+impl From<Collection> for server::CollectionSettings {
+    fn from(collection: Collection) -> server::CollectionSettings {
+        let attributes = collection.attributes.into_iter().map(|attribute| {
+            server::AttributeSettings {
+                name: attribute.name,
+                title: attribute.title.into(),
+                unit: attribute.unit.filter(|unit| !unit.is_empty()),
+            }
+        });
+        let style = collection.style;
+        server::CollectionSettings {
+            public: collection.public,
+            title: collection.title.map(Into::into),
+            attributes: attributes.collect(),
+            label: collection.label,
+            style: server::Style {
+                role: style.role,
+                colour: style.colour,
+                shown: style.shown,
+                min_zoom: style.min_zoom,
+                ramp: style.ramp.map(|ramp| server::Ramp {
+                    attribute: ramp.attribute,
+                    worst: ramp.worst,
+                    best: ramp.best,
+                }),
+                icon: style.icon,
+            },
+        }
+    }
+}
+
+fn relation(relation: Relation) -> anyhow::Result<query::Relation> {
+    let by = match (relation.from_key, relation.to_key, relation.within_m) {
+        (Some(from), Some(to), None) => query::RelationBy::Key { from, to },
+        (None, None, Some(distance_m)) if distance_m >= 0.0 && distance_m.is_finite() => {
+            query::RelationBy::Within { distance_m }
+        }
+        _ => bail!(
+            "relation {:?}: give from_key and to_key, or within_m in metres from 0",
+            relation.name
+        ),
+    };
+    Ok(query::Relation {
+        name: relation.name,
+        from: CollectionId::new(&relation.from)?,
+        to: CollectionId::new(&relation.to)?,
+        by,
+        limit: relation.limit.unwrap_or(DEFAULT_RELATED_LIMIT),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_reference_configuration_is_read() {
+        let configuration = parse(include_str!("../../../config/twin.toml")).unwrap();
+        assert_eq!(configuration.crs, "EPSG:3014");
+        assert_eq!(configuration.settings.relations.len(), 2);
+        assert_eq!(configuration.sources.len(), 1);
+        let roads = &configuration.settings.collections["road_links"];
+        assert!(roads.public);
+        assert_eq!(roads.attributes[0].unit, None);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_by_name() {
+        let error = parse("name = 'a'\ncrs = 'EPSG:3006'\n[collections.x]\npubic = true").unwrap_err();
+        assert!(format!("{error:#}").contains("pubic"), "{error:#}");
+    }
+
+    #[test]
+    fn a_relation_is_by_key_or_by_place_but_not_both() {
+        let head = "name = 'a'\ncrs = 'EPSG:3006'\n[[relation]]\nname='r'\nfrom='a'\nto='b'\n";
+        assert!(parse(&format!("{head}within_m = 3.0")).is_ok());
+        for bad in ["", "from_key = 'k'", "within_m = -1.0", "from_key='a'\nto_key='b'\nwithin_m=1.0"] {
+            assert!(parse(&format!("{head}{bad}")).is_err(), "{bad}");
+        }
+    }
+}

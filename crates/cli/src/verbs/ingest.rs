@@ -1,0 +1,178 @@
+//! `tvilling ingest`: a survey or a department's layer into a twin.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use geodesy::Crs;
+use ingest::{LayerOptions, Report, SourceKind, SurveyOptions, SurveyReader};
+use jiff::Timestamp;
+use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
+use serde_json::{Value, json};
+use store::{PointLayout, PutMode, Twin};
+
+use crate::arguments::Ingest;
+use crate::output;
+
+pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
+    let (twin, _) = super::open(&options.dir)?;
+    let mode = match (options.replace, options.append) {
+        (true, _) => PutMode::Replace,
+        (_, true) => PutMode::Append,
+        _ => PutMode::Create,
+    };
+    let delivery = Delivery {
+        sources: options.source,
+        collection: CollectionId::new(&options.collection)?,
+        layer: options.layer,
+        crs: options.crs,
+        vertical: options.vertical,
+        cell_size_m: options.cell_size,
+        title: options.title,
+        department: options.department,
+        id_property: options.id_property,
+        mode,
+    };
+    let (object, text) = deliver(&twin, &delivery)?;
+    output::print(json, &object, &text);
+    Ok(())
+}
+
+/// One source on its way into a twin.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) collection: CollectionId,
+    pub(crate) layer: Option<String>,
+    pub(crate) crs: Option<String>,
+    pub(crate) vertical: Option<String>,
+    pub(crate) cell_size_m: f64,
+    pub(crate) title: Option<String>,
+    pub(crate) department: Option<String>,
+    pub(crate) id_property: Option<String>,
+    pub(crate) mode: PutMode,
+}
+
+/// Ingests a delivery; returns what happened as an object and as text.
+pub(crate) fn deliver(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
+    let mut surveys = 0;
+    for path in &delivery.sources {
+        surveys += usize::from(ingest::source_kind(path)? == SourceKind::Survey);
+    }
+    if surveys == delivery.sources.len() {
+        deliver_survey(twin, delivery)
+    } else if surveys == 0 {
+        deliver_layer(twin, delivery)
+    } else {
+        bail!("some of these files are surveys and some are layers: ingest them one kind at a time")
+    }
+}
+
+fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
+    let [path] = delivery.sources.as_slice() else {
+        bail!("a layer is ingested from one file at a time: give the others with --append")
+    };
+    let options = LayerOptions {
+        target: Crs::from_code(twin.crs_code())?,
+        crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
+        layer: delivery.layer.clone(),
+        id_property: delivery.id_property.clone(),
+    };
+    let layer = ingest::read_layer(path, &options)?;
+    let collection = Collection {
+        id: delivery.collection.clone(),
+        title: title(delivery),
+        department: delivery.department.clone(),
+        schema: layer.schema,
+        feature_count: layer.features.len() as u64,
+        bounds: None,
+        source: source(delivery),
+        data_origin: None,
+    };
+    let report = output::report_object(&layer.report);
+    let mut transaction = twin.begin()?;
+    transaction.put_features(collection, layer.features, delivery.mode, &report.to_string())?;
+    transaction.commit()?;
+    Ok(result(delivery, "features", &layer.report, report))
+}
+
+fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
+    let target = Crs::from_code(twin.crs_code())?;
+    let crs_wkt = target.wkt1()?;
+    let options = SurveyOptions {
+        target,
+        crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
+        vertical: delivery.vertical.as_deref().map(vertical).transpose()?,
+        cell_size_m: delivery.cell_size_m,
+    };
+    let reader = SurveyReader::open(&delivery.sources, &options)?;
+    let header = reader.header().clone();
+    let mut transaction = twin.begin()?;
+    let mut points = transaction.begin_survey(PointLayout {
+        crs_wkt,
+        scale_m: header.scale_m,
+        has_rgb: header.has_rgb,
+        has_nir: header.has_nir,
+    })?;
+    let bar = output::progress(delivery.collection.as_str(), header.claimed_points);
+    let summary = reader.read::<anyhow::Error>(&mut |batch| {
+        bar.inc(batch.len() as u64);
+        Ok(points.write(batch)?)
+    })?;
+    bar.finish_and_clear();
+    let survey = Survey {
+        id: delivery.collection.clone(),
+        title: title(delivery),
+        department: delivery.department.clone(),
+        point_count: summary.report.kept,
+        bounds: summary.bounds,
+        elevation_range_m: summary.elevation_range_m,
+        vertical: header.vertical,
+        flown: summary.flown,
+        source: source(delivery),
+        data_origin: None,
+    };
+    let report = output::report_object(&summary.report);
+    transaction.put_survey(
+        survey,
+        points,
+        &summary.heights.terrain,
+        &summary.heights.surface,
+        delivery.mode,
+        &report.to_string(),
+    )?;
+    transaction.commit()?;
+    Ok(result(delivery, "points", &summary.report, report))
+}
+
+fn vertical(code: &str) -> anyhow::Result<VerticalDatum> {
+    if code == "unknown" {
+        return Ok(VerticalDatum::Unknown);
+    }
+    let name = geodesy::vertical_name(code)
+        .with_context(|| format!("--vertical {code}: give a code such as EPSG:5613, or unknown"))?;
+    Ok(VerticalDatum::Known { code: code.to_owned(), name })
+}
+
+fn title(delivery: &Delivery) -> String {
+    delivery.title.clone().unwrap_or_else(|| delivery.collection.to_string())
+}
+
+fn source(delivery: &Delivery) -> Source {
+    let name = |path: &PathBuf| file_name(path);
+    Source { files: delivery.sources.iter().map(name).collect(), delivered: Timestamp::now() }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn result(delivery: &Delivery, what: &str, report: &Report, object: Value) -> (Value, String) {
+    let id = delivery.collection.as_str();
+    let text = format!(
+        "{id}: {} of {} {what} kept\n{}",
+        report.kept,
+        report.read,
+        output::report_text(report)
+    );
+    (json!({ "collection": id, "kind": what, "report": object }), text)
+}

@@ -1,0 +1,11 @@
+//! The command and the server from end to end: source files in, answers out.
+//!
+//! Judged from outside wherever there is a judge: GDAL reads what Tvilling writes, the
+//! demo town knows its own truth, and real surveys lie beside the checkout.
+
+mod crash;
+mod demo;
+mod gdal;
+mod harness;
+mod hostile;
+mod real;
