@@ -1,0 +1,564 @@
+//! The catalog: what is live, in one small file that is replaced in one step.
+//!
+//! It is one JSON object. The first line holds the format's number and the XXH3 of all
+//! bytes after that line:
+//!
+//! ```text
+//! {"tvilling_catalog": 1, "xxh3_128": "6f…",
+//! "generation": 7, "crs": "EPSG:3014", "collections": [ … ], "surveys": [ … ]}
+//! ```
+//!
+//! The structs here mirror the file and nothing else; the rest of the crate sees
+//! [`Catalog`]. Bounds are decimal text, since readers of JSON may round the last digit
+//! of a number, and a box that is too small by a hair loses features.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, civil::Date};
+use model::{
+    Bounds, Collection, CollectionId, Column, ColumnKind, DataOrigin, GeometryKind, Schema, Source,
+    Survey, VerticalDatum,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::files::{self, FileRef, checksum};
+
+const FORMAT: u32 = 1;
+
+/// Most bytes of a catalog: a thousand collections of a hundred columns take a tenth.
+const LEN_MAX: u64 = 64 << 20;
+
+/// What is live.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Catalog {
+    /// Grows by one with every commit.
+    pub(crate) generation: u64,
+    /// The twin's name for people.
+    pub(crate) name: String,
+    /// The CRS of all coordinates.
+    pub(crate) crs_code: String,
+    pub(crate) collections: BTreeMap<CollectionId, CollectionEntry>,
+    pub(crate) surveys: BTreeMap<CollectionId, SurveyEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CollectionEntry {
+    pub(crate) meta: Collection,
+    /// The generation that last changed its content.
+    pub(crate) version: u64,
+    /// No two hold the same id.
+    pub(crate) segments: Vec<SegmentFiles>,
+    pub(crate) report: FileRef,
+}
+
+/// The files of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SegmentFiles {
+    pub(crate) places: Option<FileRef>,
+    pub(crate) rows: Option<FileRef>,
+    pub(crate) ids: FileRef,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SurveyEntry {
+    pub(crate) meta: Survey,
+    /// The generation that last changed its content.
+    pub(crate) version: u64,
+    pub(crate) points: FileRef,
+    pub(crate) terrain: FileRef,
+    pub(crate) surface: FileRef,
+    pub(crate) report: FileRef,
+}
+
+impl Catalog {
+    /// Where the catalog of a twin lies.
+    pub(crate) fn path(twin: &Path) -> PathBuf {
+        twin.join("catalog")
+    }
+
+    pub(crate) fn read(twin: &Path) -> Result<Catalog, Error> {
+        let path = Catalog::path(twin);
+        let len = fs::metadata(&path).map_err(Error::io(&path))?.len();
+        if len > LEN_MAX {
+            return Err(Error::corrupt(
+                &path,
+                format!("has {len} bytes, over the limit of {LEN_MAX}"),
+            ));
+        }
+        let bytes = fs::read(&path).map_err(Error::io(&path))?;
+        decode(&bytes).map_err(|what| Error::corrupt(&path, what))
+    }
+
+    /// Puts this catalog in place of the one that is there.
+    ///
+    /// When this returns an error, either may be live; when it does not, this one is.
+    pub(crate) fn replace(&self, twin: &Path) -> Result<(), Error> {
+        files::replace(&Catalog::path(twin), &self.encode(), 0o644)?;
+        files::sync_folder(twin)
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Every file that it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
+        let of_collections = self.collections.values().flat_map(|entry| {
+            let of_segments = entry.segments.iter().flat_map(SegmentFiles::files);
+            of_segments.chain([&entry.report])
+        });
+        let of_surveys = self
+            .surveys
+            .values()
+            .flat_map(|entry| [&entry.points, &entry.terrain, &entry.surface, &entry.report]);
+        of_collections.chain(of_surveys)
+    }
+}
+
+impl SegmentFiles {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
+        self.places.iter().chain(&self.rows).chain([&self.ids])
+    }
+}
+
+fn encode(catalog: &Catalog) -> Vec<u8> {
+    let body = RawCatalog::from(catalog);
+    let body = serde_json::to_string_pretty(&body)
+        .expect("strings, numbers and lists of them always become JSON");
+    // Without its opening brace, which stands on the first line.
+    let rest = &body[1..];
+    let sum = checksum(rest.as_bytes());
+    format!("{{\"tvilling_catalog\": {FORMAT}, \"xxh3_128\": \"{sum:032x}\",{rest}").into_bytes()
+}
+
+fn decode(bytes: &[u8]) -> Result<Catalog, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+    let (first, _) = text.split_once('\n').ok_or("has no second line")?;
+    // The line break belongs to what is summed up.
+    let rest = &text[first.len()..];
+    let head: RawHead =
+        serde_json::from_str(&format!("{}}}", first.strip_suffix(',').unwrap_or(first)))
+            .map_err(|error| format!("its first line: {error}"))?;
+    if head.tvilling_catalog != FORMAT {
+        return Err(format!(
+            "is of format {}; this program reads format {FORMAT}",
+            head.tvilling_catalog
+        ));
+    }
+    if head.xxh3_128 != format!("{:032x}", checksum(rest.as_bytes())) {
+        return Err("is damaged: its checksum does not match".to_owned());
+    }
+    let raw: RawCatalog =
+        serde_json::from_str(&format!("{{{rest}")).map_err(|error| error.to_string())?;
+    Catalog::try_from(raw)
+}
+
+#[derive(Deserialize)]
+struct RawHead {
+    tvilling_catalog: u32,
+    xxh3_128: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawCatalog {
+    generation: u64,
+    name: String,
+    crs: String,
+    collections: Vec<RawCollection>,
+    surveys: Vec<RawSurvey>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawCollection {
+    id: String,
+    title: String,
+    department: Option<String>,
+    geometry: String,
+    columns: Vec<RawColumn>,
+    feature_count: u64,
+    bounds: Option<RawBounds>,
+    source: RawSource,
+    data_origin: Option<String>,
+    version: u64,
+    segments: Vec<RawSegment>,
+    report: RawFile,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawColumn {
+    name: String,
+    kind: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawSource {
+    files: Vec<String>,
+    delivered: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawSegment {
+    places: Option<RawFile>,
+    rows: Option<RawFile>,
+    ids: RawFile,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawFile {
+    name: String,
+    len: u64,
+    xxh3_128: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawSurvey {
+    id: String,
+    title: String,
+    department: Option<String>,
+    point_count: u64,
+    bounds: RawBounds,
+    elevation_range_m: [String; 2],
+    vertical: Option<RawVertical>,
+    flown: Option<Date>,
+    source: RawSource,
+    data_origin: Option<String>,
+    version: u64,
+    points: RawFile,
+    terrain: RawFile,
+    surface: RawFile,
+    report: RawFile,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawVertical {
+    code: String,
+    name: String,
+}
+
+/// `min_x`, `min_y`, `max_x`, `max_y`.
+#[derive(Serialize, Deserialize)]
+struct RawBounds([String; 4]);
+
+const COLUMN_KINDS: [(ColumnKind, &str); 7] = [
+    (ColumnKind::Boolean, "boolean"),
+    (ColumnKind::Integer, "integer"),
+    (ColumnKind::Number, "number"),
+    (ColumnKind::Text, "text"),
+    (ColumnKind::Date, "date"),
+    (ColumnKind::Instant, "instant"),
+    (ColumnKind::Json, "json"),
+];
+
+const GEOMETRY_KINDS: [(GeometryKind, &str); 5] = [
+    (GeometryKind::None, "none"),
+    (GeometryKind::Point, "point"),
+    (GeometryKind::Line, "line"),
+    (GeometryKind::Polygon, "polygon"),
+    (GeometryKind::Mixed, "mixed"),
+];
+
+fn word_of<T: PartialEq>(words: &[(T, &str)], value: &T) -> String {
+    let found = words.iter().find(|(other, _)| other == value);
+    found.map_or_else(String::new, |(_, word)| (*word).to_owned())
+}
+
+fn of_word<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, String> {
+    let found = words.iter().find(|(_, other)| *other == word);
+    found
+        .map(|(value, _)| *value)
+        .ok_or_else(|| format!("{word:?} is a kind that this program does not know"))
+}
+
+impl From<&Catalog> for RawCatalog {
+    fn from(catalog: &Catalog) -> RawCatalog {
+        RawCatalog {
+            generation: catalog.generation,
+            name: catalog.name.clone(),
+            crs: catalog.crs_code.clone(),
+            collections: catalog
+                .collections
+                .values()
+                .map(RawCollection::from)
+                .collect(),
+            surveys: catalog.surveys.values().map(RawSurvey::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<RawCatalog> for Catalog {
+    type Error = String;
+
+    fn try_from(raw: RawCatalog) -> Result<Catalog, String> {
+        let collections: Result<Vec<_>, _> = raw
+            .collections
+            .into_iter()
+            .map(CollectionEntry::try_from)
+            .collect();
+        let surveys: Result<Vec<_>, _> =
+            raw.surveys.into_iter().map(SurveyEntry::try_from).collect();
+        let collections = collections?.into_iter();
+        let surveys = surveys?.into_iter();
+        Ok(Catalog {
+            generation: raw.generation,
+            name: raw.name,
+            crs_code: raw.crs,
+            collections: collections.map(|e| (e.meta.id.clone(), e)).collect(),
+            surveys: surveys.map(|e| (e.meta.id.clone(), e)).collect(),
+        })
+    }
+}
+
+impl From<&CollectionEntry> for RawCollection {
+    fn from(entry: &CollectionEntry) -> RawCollection {
+        let meta = &entry.meta;
+        RawCollection {
+            id: meta.id.to_string(),
+            title: meta.title.clone(),
+            department: meta.department.clone(),
+            geometry: word_of(&GEOMETRY_KINDS, &meta.schema.geometry),
+            columns: meta.schema.columns.iter().map(RawColumn::from).collect(),
+            feature_count: meta.feature_count,
+            bounds: meta.bounds.as_ref().map(RawBounds::from),
+            source: RawSource::from(&meta.source),
+            data_origin: meta.data_origin.map(|origin| origin.as_str().to_owned()),
+            version: entry.version,
+            segments: entry.segments.iter().map(RawSegment::from).collect(),
+            report: RawFile::from(&entry.report),
+        }
+    }
+}
+
+impl TryFrom<RawCollection> for CollectionEntry {
+    type Error = String;
+
+    fn try_from(raw: RawCollection) -> Result<CollectionEntry, String> {
+        let columns: Result<_, _> = raw.columns.into_iter().map(Column::try_from).collect();
+        let segments: Result<_, _> = raw
+            .segments
+            .into_iter()
+            .map(SegmentFiles::try_from)
+            .collect();
+        Ok(CollectionEntry {
+            meta: Collection {
+                id: id(&raw.id)?,
+                title: raw.title,
+                department: raw.department,
+                schema: Schema {
+                    columns: columns?,
+                    geometry: of_word(&GEOMETRY_KINDS, &raw.geometry)?,
+                },
+                feature_count: raw.feature_count,
+                bounds: raw.bounds.map(Bounds::try_from).transpose()?,
+                source: raw.source.into(),
+                data_origin: origin(raw.data_origin)?,
+            },
+            version: raw.version,
+            segments: segments?,
+            report: raw.report.try_into()?,
+        })
+    }
+}
+
+impl From<&SurveyEntry> for RawSurvey {
+    fn from(entry: &SurveyEntry) -> RawSurvey {
+        let meta = &entry.meta;
+        RawSurvey {
+            id: meta.id.to_string(),
+            title: meta.title.clone(),
+            department: meta.department.clone(),
+            point_count: meta.point_count,
+            bounds: RawBounds::from(&meta.bounds),
+            elevation_range_m: meta.elevation_range_m.map(|m| m.to_string()),
+            vertical: match &meta.vertical {
+                VerticalDatum::Known { code, name } => Some(RawVertical {
+                    code: code.clone(),
+                    name: name.clone(),
+                }),
+                VerticalDatum::Unknown => None,
+            },
+            flown: meta.flown,
+            source: RawSource::from(&meta.source),
+            data_origin: meta.data_origin.map(|origin| origin.as_str().to_owned()),
+            version: entry.version,
+            points: RawFile::from(&entry.points),
+            terrain: RawFile::from(&entry.terrain),
+            surface: RawFile::from(&entry.surface),
+            report: RawFile::from(&entry.report),
+        }
+    }
+}
+
+impl TryFrom<RawSurvey> for SurveyEntry {
+    type Error = String;
+
+    fn try_from(raw: RawSurvey) -> Result<SurveyEntry, String> {
+        let [lowest, highest] = &raw.elevation_range_m;
+        Ok(SurveyEntry {
+            meta: Survey {
+                id: id(&raw.id)?,
+                title: raw.title,
+                department: raw.department,
+                point_count: raw.point_count,
+                bounds: raw.bounds.try_into()?,
+                elevation_range_m: [number(lowest)?, number(highest)?],
+                vertical: match raw.vertical {
+                    Some(RawVertical { code, name }) => VerticalDatum::Known { code, name },
+                    None => VerticalDatum::Unknown,
+                },
+                flown: raw.flown,
+                source: raw.source.into(),
+                data_origin: origin(raw.data_origin)?,
+            },
+            version: raw.version,
+            points: raw.points.try_into()?,
+            terrain: raw.terrain.try_into()?,
+            surface: raw.surface.try_into()?,
+            report: raw.report.try_into()?,
+        })
+    }
+}
+
+impl From<&Column> for RawColumn {
+    fn from(column: &Column) -> RawColumn {
+        RawColumn {
+            name: column.name.clone(),
+            kind: word_of(&COLUMN_KINDS, &column.kind),
+        }
+    }
+}
+
+impl TryFrom<RawColumn> for Column {
+    type Error = String;
+
+    fn try_from(raw: RawColumn) -> Result<Column, String> {
+        Ok(Column {
+            kind: of_word(&COLUMN_KINDS, &raw.kind)?,
+            name: raw.name,
+        })
+    }
+}
+
+impl From<&Source> for RawSource {
+    fn from(source: &Source) -> RawSource {
+        RawSource {
+            files: source.files.clone(),
+            delivered: source.delivered,
+        }
+    }
+}
+
+impl From<RawSource> for Source {
+    fn from(raw: RawSource) -> Source {
+        Source {
+            files: raw.files,
+            delivered: raw.delivered,
+        }
+    }
+}
+
+impl From<&SegmentFiles> for RawSegment {
+    fn from(files: &SegmentFiles) -> RawSegment {
+        RawSegment {
+            places: files.places.as_ref().map(RawFile::from),
+            rows: files.rows.as_ref().map(RawFile::from),
+            ids: RawFile::from(&files.ids),
+        }
+    }
+}
+
+impl TryFrom<RawSegment> for SegmentFiles {
+    type Error = String;
+
+    fn try_from(raw: RawSegment) -> Result<SegmentFiles, String> {
+        Ok(SegmentFiles {
+            places: raw.places.map(FileRef::try_from).transpose()?,
+            rows: raw.rows.map(FileRef::try_from).transpose()?,
+            ids: raw.ids.try_into()?,
+        })
+    }
+}
+
+impl From<&FileRef> for RawFile {
+    fn from(file: &FileRef) -> RawFile {
+        RawFile {
+            name: file.name.clone(),
+            len: file.len,
+            xxh3_128: format!("{:032x}", file.checksum),
+        }
+    }
+}
+
+impl TryFrom<RawFile> for FileRef {
+    type Error = String;
+
+    fn try_from(raw: RawFile) -> Result<FileRef, String> {
+        // A catalog from elsewhere must not make us read or unlink beyond the twin.
+        let parts: Vec<_> = raw.name.split('/').collect();
+        let inside = match parts.as_slice() {
+            ["collections" | "surveys", id, file] => {
+                CollectionId::new(id).is_ok() && is_name_of_ours(file)
+            }
+            _ => false,
+        };
+        if !inside {
+            return Err(format!("{:?} is no file of a twin", raw.name));
+        }
+        let checksum = u128::from_str_radix(&raw.xxh3_128, 16)
+            .map_err(|_| format!("{:?} is no checksum", raw.xxh3_128))?;
+        Ok(FileRef {
+            name: raw.name,
+            len: raw.len,
+            checksum,
+        })
+    }
+}
+
+/// Returns whether the store may have given a file this name: the generation that made
+/// it, then what tells it apart.
+pub(crate) fn is_name_of_ours(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    let digits = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+    name.strip_prefix('g')
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(generation, _)| digits(generation))
+        && name.bytes().all(plain)
+}
+
+impl From<&Bounds> for RawBounds {
+    fn from(bounds: &Bounds) -> RawBounds {
+        RawBounds(bounds.to_array().map(|edge| edge.to_string()))
+    }
+}
+
+impl TryFrom<RawBounds> for Bounds {
+    type Error = String;
+
+    fn try_from(RawBounds([min_x, min_y, max_x, max_y]): RawBounds) -> Result<Bounds, String> {
+        Bounds::new(
+            number(&min_x)?,
+            number(&min_y)?,
+            number(&max_x)?,
+            number(&max_y)?,
+        )
+        .map_err(|error| error.to_string())
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number"))
+}
+
+fn id(text: &str) -> Result<CollectionId, String> {
+    CollectionId::new(text).map_err(|error| error.to_string())
+}
+
+fn origin(word: Option<String>) -> Result<Option<DataOrigin>, String> {
+    word.map(|word| {
+        DataOrigin::from_word(&word).ok_or_else(|| format!("{word:?} is no origin of data"))
+    })
+    .transpose()
+}

@@ -1,0 +1,218 @@
+//! Whether every file is whole and every reference good.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use model::Bounds;
+
+use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
+use crate::files::{self, FileRef, checksum};
+use crate::heights::HeightMap;
+use crate::transaction::files_below;
+use crate::twin::open_segment;
+use crate::{Error, points};
+
+/// What [`check`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Files whose length and checksum were verified.
+    pub files: u64,
+    /// Features and points that were read and whose references resolve.
+    pub features: u64,
+    /// What is wrong, one sentence each, with its file.
+    pub problems: Vec<String>,
+    /// Files that nothing refers to; harmless.
+    pub unreferenced: Vec<PathBuf>,
+}
+
+/// Most problems that are told of: a damaged file can have one for each feature.
+const PROBLEMS_MAX: usize = 1000;
+
+/// Verifies every file by checksum and every reference.
+///
+/// Reads everything: the time grows with the size of the twin.
+///
+/// # Errors
+///
+/// [`Error::Twin`] if the folder holds no twin; [`Error::Io`] if it cannot be listed. What
+/// is wrong with its files is in the report.
+pub fn check(dir: &Path) -> Result<CheckReport, Error> {
+    if !Catalog::path(dir).exists() {
+        return Err(Error::Twin {
+            path: dir.to_owned(),
+            what: "holds no twin: make one with `tvilling init`".to_owned(),
+        });
+    }
+    let mut checker = Checker {
+        dir,
+        report: CheckReport::default(),
+    };
+    let catalog = match Catalog::read(dir) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            checker.problem(error.to_string());
+            return Ok(checker.report);
+        }
+    };
+    checker.report.files += 1;
+    for entry in catalog.collections.values() {
+        if let Err(error) = checker.collection(entry) {
+            checker.problem(error.to_string());
+        }
+    }
+    for entry in catalog.surveys.values() {
+        checker.survey(entry);
+    }
+    checker.unreferenced(&catalog)?;
+    Ok(checker.report)
+}
+
+struct Checker<'a> {
+    dir: &'a Path,
+    report: CheckReport,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, sentence: String) {
+        if self.report.problems.len() < PROBLEMS_MAX {
+            self.report.problems.push(sentence);
+        }
+    }
+
+    fn corrupt(&mut self, file: &FileRef, what: String) {
+        let error = Error::corrupt(&file.path(self.dir), what);
+        self.problem(error.to_string());
+    }
+
+    /// Verifies length and checksum, and returns whether they are right.
+    fn file(&mut self, file: &FileRef) -> bool {
+        match file.map(self.dir) {
+            Err(error) => {
+                self.problem(error.to_string());
+                false
+            }
+            Ok(map) if checksum(map.bytes()) != file.checksum => {
+                self.corrupt(file, "its checksum does not match the catalog's".to_owned());
+                false
+            }
+            Ok(_) => {
+                self.report.files += 1;
+                true
+            }
+        }
+    }
+
+    fn collection(&mut self, entry: &CollectionEntry) -> Result<(), Error> {
+        self.file(&entry.report);
+        let mut ids = HashSet::new();
+        let mut bounds: Option<Bounds> = None;
+        for files in &entry.segments {
+            // A damaged file is told of once: what it says is not worth more sentences.
+            let mut whole = true;
+            for file in files.files() {
+                whole &= self.file(file);
+            }
+            if whole {
+                let own = self.segment(files, entry, &mut ids)?;
+                bounds = [bounds, own]
+                    .into_iter()
+                    .flatten()
+                    .reduce(|a, b| a.union(&b));
+            } else {
+                return Ok(());
+            }
+        }
+        let path = Catalog::path(self.dir);
+        let count = ids.len() as u64;
+        if count != entry.meta.feature_count {
+            let what = format!(
+                "collection {} has {count} features where the catalog says {}",
+                entry.meta.id, entry.meta.feature_count
+            );
+            self.problem(Error::corrupt(&path, what).to_string());
+        }
+        if bounds != entry.meta.bounds {
+            let what = format!(
+                "collection {} has another box than the catalog says",
+                entry.meta.id
+            );
+            self.problem(Error::corrupt(&path, what).to_string());
+        }
+        Ok(())
+    }
+
+    /// Reads every feature and compares both indexes with the features.
+    fn segment(
+        &mut self,
+        files: &SegmentFiles,
+        entry: &CollectionEntry,
+        ids: &mut HashSet<u64>,
+    ) -> Result<Option<Bounds>, Error> {
+        let segment = open_segment(self.dir, files)?;
+        let projection = segment.project(&entry.meta.schema)?;
+        let mut count = 0;
+        for in_rows in [false, true] {
+            for position in segment.all(in_rows) {
+                let position = position?;
+                let feature = segment.feature_at(position, &projection)?;
+                if segment.find(feature.id) != Some(position) {
+                    self.corrupt(
+                        &files.ids,
+                        format!("does not lead to feature {}", feature.id),
+                    );
+                }
+                if !ids.insert(feature.id.get()) {
+                    let what = format!("feature {} is in the collection twice", feature.id);
+                    self.corrupt(&files.ids, what);
+                }
+                count += 1;
+            }
+        }
+        if count != segment.len() {
+            let what = format!("knows {} features of {count}", segment.len());
+            self.corrupt(&files.ids, what);
+        }
+        let mut problems = Vec::new();
+        segment.check_boxes(&projection, &mut |problem| problems.push(problem))?;
+        problems
+            .into_iter()
+            .for_each(|problem| self.problem(problem));
+        self.report.features += count;
+        Ok(segment.bounds())
+    }
+
+    fn survey(&mut self, entry: &SurveyEntry) {
+        self.file(&entry.report);
+        if self.file(&entry.points) {
+            match points::count(&entry.points.path(self.dir)) {
+                Ok(count) if count == entry.meta.point_count => self.report.features += count,
+                Ok(count) => {
+                    let said = entry.meta.point_count;
+                    let what = format!("has {count} points where the catalog says {said}");
+                    self.corrupt(&entry.points, what);
+                }
+                Err(error) => self.problem(error.to_string()),
+            }
+        }
+        for file in [&entry.terrain, &entry.surface] {
+            if self.file(file) {
+                let opened = file.map(self.dir).and_then(HeightMap::open);
+                if let Err(error) = opened.and_then(|heights| heights.check()) {
+                    self.problem(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn unreferenced(&mut self, catalog: &Catalog) -> Result<(), Error> {
+        let live: BTreeSet<_> = catalog.files().map(|file| file.name.as_str()).collect();
+        let unknown = files_below(self.dir)?;
+        let unknown = unknown.iter().filter(|name| !live.contains(name.as_str()));
+        self.report.unreferenced = unknown.map(|name| self.dir.join(name)).collect();
+        let next = files::next_name(&Catalog::path(self.dir));
+        if next.exists() {
+            self.report.unreferenced.push(next);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! What a caller may see of a snapshot: the only way to read a twin.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, Survey};
+
+use crate::Error;
+use crate::files::FileRef;
+use crate::heights::HeightMap;
+use crate::segment::Position;
+use crate::twin::{OpenCollection, OpenSegment, OpenSurvey, Snapshot};
+
+/// A snapshot as a caller may see it: the only way to read a twin.
+#[derive(Debug, Clone)]
+pub struct View {
+    snapshot: Arc<Snapshot>,
+    access: Access,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, access: Access) -> View {
+        View { snapshot, access }
+    }
+
+    /// Which state of the twin this is.
+    pub fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    /// The access that it was made for; caches are keyed by it.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The code of the CRS that all coordinates are in.
+    pub fn crs_code(&self) -> &str {
+        &self.snapshot.crs_code
+    }
+
+    /// Visible collections, by id.
+    pub fn collections(&self) -> Vec<CollectionView> {
+        let all = self.snapshot.collections.iter();
+        all.filter(|(id, _)| self.access.may_see(id))
+            .map(|(_, open)| CollectionView(Arc::clone(open)))
+            .collect()
+    }
+
+    /// A visible collection.
+    pub fn collection(&self, id: &str) -> Option<CollectionView> {
+        let (id, open) = self.snapshot.collections.get_key_value(id)?;
+        self.access
+            .may_see(id)
+            .then(|| CollectionView(Arc::clone(open)))
+    }
+
+    /// Visible surveys, by id.
+    pub fn surveys(&self) -> Vec<SurveyView> {
+        let all = self.snapshot.surveys.iter();
+        all.filter(|(id, _)| self.access.may_see(id))
+            .map(|(_, open)| SurveyView(Arc::clone(open)))
+            .collect()
+    }
+
+    /// A visible survey.
+    pub fn survey(&self, id: &str) -> Option<SurveyView> {
+        let (id, open) = self.snapshot.surveys.get_key_value(id)?;
+        self.access
+            .may_see(id)
+            .then(|| SurveyView(Arc::clone(open)))
+    }
+}
+
+/// A visible collection of features.
+#[derive(Debug, Clone)]
+pub struct CollectionView(Arc<OpenCollection>);
+
+/// Where a feature lies in a collection.
+type Place<'a> = (&'a OpenSegment, Position);
+
+impl CollectionView {
+    /// What it is.
+    pub fn meta(&self) -> &Collection {
+        &self.0.entry.meta
+    }
+
+    /// Changes when, and only when, the collection's content does.
+    pub fn version(&self) -> u64 {
+        self.0.entry.version
+    }
+
+    /// What was repaired or left out when it was ingested last, as JSON text.
+    pub fn report(&self) -> Result<String, Error> {
+        read_text(&self.0.dir, &self.0.entry.report)
+    }
+
+    /// Features whose boxes touch `bounds`, in the order of the file.
+    ///
+    /// The index is searched at once; each feature is read when the iterator comes to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`], here and for each feature.
+    pub fn within(
+        &self,
+        bounds: &Bounds,
+    ) -> Result<impl Iterator<Item = Result<Feature, Error>> + '_, Error> {
+        let places = self.places_within(bounds)?;
+        Ok(places.into_iter().map(read))
+    }
+
+    /// All features in the order of the file, those without geometry last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`], here and for each feature. After a damaged one
+    /// the rest of its file is left out.
+    pub fn all(&self) -> Result<impl Iterator<Item = Result<Feature, Error>> + '_, Error> {
+        let segments = self.0.segments()?;
+        let places = [false, true].into_iter().flat_map(move |in_rows| {
+            segments
+                .iter()
+                .flat_map(move |open| open.segment.all(in_rows).map(move |p| Ok((open, p?))))
+        });
+        Ok(places.map(|place| place.and_then(read)))
+    }
+
+    /// The feature with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn get(&self, id: FeatureId) -> Result<Option<Feature>, Error> {
+        for open in self.0.segments()? {
+            if let Some(position) = open.segment.find(id) {
+                let feature = read((open, position))?;
+                if feature.id != id {
+                    let what = format!("leads from {id} to feature {}", feature.id);
+                    return Err(Error::corrupt(open.segment.ids_path(), what));
+                }
+                return Ok(Some(feature));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Up to `limit` features with ids over `after`, by id, that touch `bounds` if given.
+    ///
+    /// A feature touches `bounds` if its box does, as in [`CollectionView::within`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn page(
+        &self,
+        bounds: Option<&Bounds>,
+        after: Option<FeatureId>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let (matched, mut places) = match bounds {
+            Some(bounds) => self.page_within(bounds, after, limit)?,
+            None => self.page_of_all(after, limit)?,
+        };
+        let more = places.len() > limit;
+        places.truncate(limit);
+        Ok(Page {
+            features: places.into_iter().map(read).collect::<Result<_, _>>()?,
+            matched,
+            more,
+        })
+    }
+
+    fn places_within(&self, bounds: &Bounds) -> Result<Vec<Place<'_>>, Error> {
+        let mut places = Vec::new();
+        for open in self.0.segments()? {
+            let positions = open.segment.within(bounds)?;
+            places.extend(positions.into_iter().map(|position| (open, position)));
+        }
+        Ok(places)
+    }
+
+    /// Number of all matches, and up to one over `limit` of them by id.
+    fn page_within(
+        &self,
+        bounds: &Bounds,
+        after: Option<FeatureId>,
+        limit: usize,
+    ) -> Result<(u64, Vec<Place<'_>>), Error> {
+        let places = self.places_within(bounds)?;
+        let matched = places.len() as u64;
+        let mut by_id = Vec::with_capacity(places.len());
+        for (open, position) in places {
+            let id = open.segment.id_at(position)?;
+            if after.is_none_or(|after| id > after) {
+                by_id.push((id, (open, position)));
+            }
+        }
+        let wanted = limit.saturating_add(1);
+        if by_id.len() > wanted {
+            by_id.select_nth_unstable_by_key(wanted, |(id, _)| *id);
+            by_id.truncate(wanted);
+        }
+        by_id.sort_unstable_by_key(|(id, _)| *id);
+        let places = by_id.into_iter().map(|(_, place)| place);
+        Ok((matched, places.collect()))
+    }
+
+    /// The same of all features.
+    fn page_of_all(
+        &self,
+        after: Option<FeatureId>,
+        limit: usize,
+    ) -> Result<(u64, Vec<Place<'_>>), Error> {
+        let mut segments: Vec<_> = self
+            .0
+            .segments()?
+            .iter()
+            .map(|open| (open, open.segment.by_id(after).peekable()))
+            .collect();
+        let mut places = Vec::new();
+        while places.len() <= limit {
+            // Segments are few: looking at all of their heads is as fast as a heap.
+            let heads = segments.iter_mut().enumerate();
+            let next = heads
+                .filter_map(|(i, (_, ids))| ids.peek().map(|(id, _)| (*id, i)))
+                .min();
+            let Some((_, i)) = next else { break };
+            let (open, ids) = &mut segments[i];
+            places.extend(ids.next().map(|(_, position)| (*open, position)));
+        }
+        Ok((self.meta().feature_count, places))
+    }
+}
+
+fn read((open, position): Place<'_>) -> Result<Feature, Error> {
+    open.segment.feature_at(position, &open.projection)
+}
+
+/// Part of a collection, by id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// Up to the limit.
+    pub features: Vec<Feature>,
+    /// Features that match in all, on every page.
+    pub matched: u64,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// A visible survey.
+#[derive(Debug, Clone)]
+pub struct SurveyView(Arc<OpenSurvey>);
+
+/// Which heights of a survey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeightKind {
+    /// Bare ground.
+    Terrain,
+    /// Highest returns.
+    Surface,
+}
+
+impl SurveyView {
+    /// What it is.
+    pub fn meta(&self) -> &Survey {
+        &self.0.entry.meta
+    }
+
+    /// Changes when, and only when, the survey's content does.
+    pub fn version(&self) -> u64 {
+        self.0.entry.version
+    }
+
+    /// What was repaired or left out when it was ingested, as JSON text.
+    pub fn report(&self) -> Result<String, Error> {
+        read_text(&self.0.dir, &self.0.entry.report)
+    }
+
+    /// The bytes of the points, as LAZ.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
+    pub fn points_laz(&self) -> Result<&[u8], Error> {
+        match &self.0.points {
+            Ok(map) => Ok(map.bytes()),
+            Err(error) => Err(error.to_error()),
+        }
+    }
+
+    /// The bytes of the terrain or surface, as GeoTIFF.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
+    pub fn heights_tiff(&self, kind: HeightKind) -> Result<&[u8], Error> {
+        Ok(self.heights(kind)?.bytes())
+    }
+
+    /// Elevation at a point, bilinear; none beyond the survey.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn elevation(&self, kind: HeightKind, point: [f64; 2]) -> Result<Option<f32>, Error> {
+        self.heights(kind)?.sample(point)
+    }
+
+    /// The cells that cover `bounds`, from the coarsest overview whose cells are not
+    /// larger than `cell_size_m`, or the finest there is. Cells beyond the survey are NaN.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if those are over 2²⁶ cells; [`Error::Corrupt`], [`Error::Io`].
+    pub fn window(
+        &self,
+        kind: HeightKind,
+        bounds: &Bounds,
+        cell_size_m: f64,
+    ) -> Result<Grid, Error> {
+        self.heights(kind)?.window(bounds, cell_size_m)
+    }
+
+    fn heights(&self, kind: HeightKind) -> Result<&HeightMap, Error> {
+        let opened = match kind {
+            HeightKind::Terrain => &self.0.terrain,
+            HeightKind::Surface => &self.0.surface,
+        };
+        match opened {
+            Ok(heights) => Ok(heights),
+            Err(error) => Err(error.to_error()),
+        }
+    }
+}
+
+fn read_text(dir: &std::path::Path, file: &FileRef) -> Result<String, Error> {
+    let path: PathBuf = file.path(dir);
+    std::fs::read_to_string(&path).map_err(Error::io(&path))
+}
