@@ -35,3 +35,36 @@ pub enum Outcome {
     /// Kept as it is.
     Noticed,
 }
+
+impl Report {
+    /// Examples kept of each finding: enough to find the fault in the source,
+    /// few enough to read.
+    pub const MAX_EXAMPLES: usize = 5;
+
+    /// Counts one more of `code`, with `example` if there is still room for it.
+    pub(crate) fn count(
+        &mut self,
+        code: &'static str,
+        outcome: Outcome,
+        example: impl FnOnce() -> String,
+    ) {
+        let known = self
+            .findings
+            .iter()
+            .position(|finding| finding.code == code && finding.outcome == outcome);
+        let place = known.unwrap_or_else(|| {
+            self.findings.push(Finding {
+                code,
+                outcome,
+                count: 0,
+                examples: Vec::new(),
+            });
+            self.findings.len() - 1
+        });
+        let finding = &mut self.findings[place];
+        finding.count += 1;
+        if finding.examples.len() < Report::MAX_EXAMPLES {
+            finding.examples.push(example());
+        }
+    }
+}

@@ -1,12 +1,32 @@
 //! Department layers: any supported vector file to features in the twin's CRS.
+//!
+//! In order of reading: a format's reader gives features in the file's own CRS
+//! ([`raw`]); [`prepare`] transforms and repairs them on all cores; [`schema`]
+//! types their attributes over the whole file; [`ids`] identifies them.
 
+mod dates;
+mod geojson;
+mod geopackage;
+mod ids;
+mod prepare;
+mod raw;
+mod repair;
+mod schema;
+mod wkb;
+
+use std::fs::File;
 use std::path::Path;
 
-use geodesy::Crs;
-use model::{Feature, Schema};
+use geodesy::{Crs, Transform};
+use model::{ColumnKind, Feature, GeometryKind, Schema, Value};
 
 use crate::error::Error;
-use crate::report::Report;
+use crate::kind::{self, Format};
+use crate::report::{Outcome, Report};
+
+use ids::Key;
+use prepare::{OUT_OF_RANGE, Prepared, PreparedFeature, Source};
+use raw::{FileCrs, RawGeometry, RawLayer, Refusal};
 
 /// How to read a layer.
 #[derive(Debug, Clone)]
@@ -34,6 +54,352 @@ pub struct Layer {
 
 /// Reads a layer: GeoJSON, line-delimited GeoJSON, GeoPackage, Shapefile,
 /// FlatGeobuf or CSV, told apart by content.
-pub fn read_layer(_path: &Path, _options: &LayerOptions) -> Result<Layer, Error> {
-    todo!()
+///
+/// # Errors
+///
+/// [`Error`] if the file cannot be read, is of a type that is not read, is
+/// damaged, or has no CRS and none is given. Features that are of no use are no
+/// error: they are left out and counted in the report.
+pub fn read_layer(path: &Path, options: &LayerOptions) -> Result<Layer, Error> {
+    let format = kind::format(path)?;
+    let refuse = |Refusal(what)| Error {
+        path: path.to_owned(),
+        what,
+    };
+    let mut raw = read_raw(path, format, options).map_err(refuse)?;
+    let ending = kind::ending(path);
+    if !format.fits_ending(&ending) {
+        raw.report.count("other_type", Outcome::Noticed, || {
+            format!("is called .{ending}, but was read as {}", format.name())
+        });
+    }
+    finish(raw, options).map_err(refuse)
+}
+
+fn read_raw(path: &Path, format: Format, options: &LayerOptions) -> Result<RawLayer, Refusal> {
+    let layer = options.layer.as_deref();
+    let open =
+        || File::open(path).map_err(|error| Refusal::new(format!("cannot be read: {error}")));
+    match format {
+        Format::GeoJson => geojson::read_geojson(open()?),
+        Format::Sqlite => geopackage::read_geopackage(path, layer),
+        Format::Las => Err(Refusal::new(
+            "is a LAS or LAZ point cloud, not a layer: ingest it as a survey",
+        )),
+        other => Err(Refusal::new(format!(
+            "is {}, which is not read",
+            other.name()
+        ))),
+    }
+}
+
+/// Turns a layer as its file has it into one of the twin.
+fn finish(raw: RawLayer, options: &LayerOptions) -> Result<Layer, Refusal> {
+    let RawLayer {
+        mut columns,
+        features,
+        crs,
+        mut report,
+    } = raw;
+    let read = features.len() as u64;
+    let unreadable: u64 = report
+        .findings
+        .iter()
+        .filter(|f| f.code == "not_a_feature")
+        .map(|f| f.count)
+        .sum();
+
+    let located = features
+        .iter()
+        .any(|f| matches!(f.geometry, RawGeometry::Some { .. }));
+    let transform = if located {
+        let from = source_crs(&crs, options)?;
+        let transform = Transform::new(&from, &options.target)
+            .map_err(|error| Refusal::new(format!("cannot be put in the twin's CRS: {error}")))?;
+        Some((from, transform))
+    } else {
+        None
+    };
+    let source = Source {
+        transform: transform.as_ref().map(|(_, t)| t),
+        is_geographic: transform.as_ref().is_some_and(|(c, _)| c.is_geographic()),
+    };
+    let prepared = prepare::prepare(features, &columns, source);
+    if let Some((from, _)) = &transform {
+        refuse_if_out_of_range(&prepared, from)?;
+    }
+
+    let id_place = match &options.id_property {
+        None => None,
+        Some(name) => Some(
+            columns
+                .iter()
+                .position(|c| c.name == *name)
+                .ok_or_else(|| {
+                    let names: Vec<_> = columns.iter().map(|c| c.name.as_str()).take(50).collect();
+                    Refusal::new(format!(
+                        "has no attribute {name:?} to identify features by; it has: {}",
+                        names.join(", ")
+                    ))
+                })?,
+        ),
+    };
+
+    let mut kept = settle_geometries(prepared, &mut report);
+    let keys = keys(&kept, id_place, &mut report);
+    let assigned = ids::assign(&keys);
+    for place in &assigned.collisions {
+        report.count("id_collision", Outcome::Noticed, || {
+            format!("{}: its id was taken by another key", who(&kept[*place].0))
+        });
+    }
+    for (id, (feature, _)) in assigned.ids.iter().zip(&kept) {
+        if id.is_none() {
+            report.count("duplicate_id", Outcome::LeftOut, || {
+                format!("{}: a later feature has the same id", who(feature))
+            });
+        }
+    }
+    keep_text_keys(&mut columns, &mut kept, &assigned.ids, id_place)?;
+
+    let mut chosen: Vec<_> = kept
+        .into_iter()
+        .zip(assigned.ids)
+        .filter_map(|((feature, geometry), id)| Some((id?, feature, geometry)))
+        .collect();
+    let mut rows: Vec<_> = chosen.iter_mut().map(|(_, f, _)| &mut f.raw).collect();
+    let columns = schema::infer(columns, &mut rows, &mut report);
+    let features: Vec<Feature> = chosen
+        .into_iter()
+        .map(|(id, feature, geometry)| Feature {
+            id,
+            geometry,
+            values: feature.raw.values,
+        })
+        .collect();
+    report.read = read + unreadable;
+    report.kept = features.len() as u64;
+    Ok(Layer {
+        schema: Schema {
+            geometry: geometry_kind(&features),
+            columns,
+        },
+        features,
+        report,
+    })
+}
+
+fn source_crs(file: &FileCrs, options: &LayerOptions) -> Result<Crs, Refusal> {
+    if let Some(crs) = &options.crs {
+        return Ok(crs.clone());
+    }
+    let (named, crs) = match file {
+        FileCrs::Unstated => {
+            return Err(Refusal::new(
+                "does not say which CRS its coordinates are in: name it with --crs, such as --crs EPSG:3006",
+            ));
+        }
+        FileCrs::Unusable(what) => {
+            return Err(Refusal::new(format!(
+                "has {what}: name its CRS with --crs, such as --crs EPSG:3006"
+            )));
+        }
+        FileCrs::Code(code) => (code, Crs::from_code(code)),
+        FileCrs::Definition(text) => (text, Crs::from_definition(text)),
+    };
+    crs.map_err(|error| {
+        let named: String = named.chars().take(80).collect();
+        Refusal::new(format!(
+            "says that its CRS is {named:?}, which cannot be used ({error}): name it with --crs"
+        ))
+    })
+}
+
+/// Refuses a layer most of whose features have no place in its CRS: that is a
+/// wrong CRS, not some bad features.
+fn refuse_if_out_of_range(prepared: &[PreparedFeature], crs: &Crs) -> Result<(), Refusal> {
+    let located = prepared
+        .iter()
+        .filter(|f| f.geometry != Prepared::Without)
+        .count();
+    let out: Vec<_> = prepared
+        .iter()
+        .filter_map(|f| match &f.geometry {
+            Prepared::LeftOut { code, reason } if *code == OUT_OF_RANGE => Some((f, reason)),
+            _ => None,
+        })
+        .collect();
+    match out.first() {
+        Some((first, reason)) if out.len() * 2 > located => Err(Refusal::new(format!(
+            "has {} of {located} features where {} has no place ({}: {reason}): name the right CRS with --crs",
+            out.len(),
+            crs.code(),
+            who(first)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How reports call a feature: by its key in the file, or its place.
+fn who(feature: &PreparedFeature) -> String {
+    match &feature.raw.key {
+        Some(key) => key.clone(),
+        None => format!("feature {}", feature.raw.number),
+    }
+}
+
+/// Counts what was done to geometries, and leaves out features whose geometry is
+/// of no use.
+fn settle_geometries(
+    prepared: Vec<PreparedFeature>,
+    report: &mut Report,
+) -> Vec<(PreparedFeature, Option<geo_types::Geometry<f64>>)> {
+    let spatial = prepared.iter().any(|f| f.geometry != Prepared::Without);
+    let mut kept = Vec::with_capacity(prepared.len());
+    for mut feature in prepared {
+        match std::mem::replace(&mut feature.geometry, Prepared::Without) {
+            Prepared::Without => {
+                if spatial {
+                    report.count("no_geometry", Outcome::Noticed, || {
+                        format!("{}: has attributes only", who(&feature))
+                    });
+                }
+                kept.push((feature, None));
+            }
+            Prepared::LeftOut { code, reason } => {
+                report.count(code, Outcome::LeftOut, || {
+                    format!("{}: {reason}", who(&feature))
+                });
+            }
+            Prepared::With {
+                geometry,
+                notes,
+                repairs,
+            } => {
+                let done = [
+                    (
+                        notes.closed_ring,
+                        "unclosed_ring",
+                        Outcome::Repaired,
+                        "an open ring was closed",
+                    ),
+                    (
+                        notes.flattened,
+                        "elevation_dropped",
+                        Outcome::Noticed,
+                        "elevations or measures are not kept",
+                    ),
+                    (
+                        repairs.repeated_points,
+                        "repeated_point",
+                        Outcome::Repaired,
+                        "repeated points were dropped",
+                    ),
+                    (
+                        repairs.degenerate_parts,
+                        "degenerate_part",
+                        Outcome::Repaired,
+                        "parts without length or area were dropped",
+                    ),
+                    (
+                        repairs.self_intersection,
+                        "self_intersection",
+                        Outcome::Repaired,
+                        "a polygon that crosses itself was untangled",
+                    ),
+                    (
+                        repairs.overlapping_parts,
+                        "overlapping_parts",
+                        Outcome::Repaired,
+                        "overlapping parts were dissolved",
+                    ),
+                ];
+                for (_, code, outcome, reason) in done.into_iter().filter(|d| d.0) {
+                    report.count(code, outcome, || format!("{}: {reason}", who(&feature)));
+                }
+                kept.push((feature, Some(geometry)));
+            }
+        }
+    }
+    kept
+}
+
+/// Returns what identifies each feature, as [`ids`] describes.
+fn keys(
+    kept: &[(PreparedFeature, Option<geo_types::Geometry<f64>>)],
+    id_place: Option<usize>,
+    report: &mut Report,
+) -> Vec<Key> {
+    let mut seen = std::collections::HashMap::new();
+    kept.iter()
+        .map(|(feature, _)| {
+            let given = match id_place {
+                Some(place) => feature.raw.values.get(place).and_then(ids::key_of),
+                None => feature.raw.key.clone(),
+            };
+            if let Some(key) = given {
+                return Key::Given(key);
+            }
+            if id_place.is_some() {
+                report.count("no_id", Outcome::Noticed, || {
+                    format!("{}: identified by its content", who(feature))
+                });
+            }
+            let nth = seen.entry(feature.content).or_insert(0_u32);
+            *nth += 1;
+            Key::Content(feature.content, *nth - 1)
+        })
+        .collect()
+}
+
+/// Adds the file's own keys as attribute `id` where the ids cannot show them:
+/// an id is a number, and a department asks by its key.
+fn keep_text_keys(
+    columns: &mut Vec<raw::RawColumn>,
+    kept: &mut [(PreparedFeature, Option<geo_types::Geometry<f64>>)],
+    ids: &[Option<model::FeatureId>],
+    id_place: Option<usize>,
+) -> Result<(), Refusal> {
+    let shown = kept.iter().zip(ids).all(|((feature, _), id)| {
+        let key = feature.raw.key.as_ref();
+        key.is_none_or(|key| id.is_none_or(|id| id.to_string() == *key))
+    });
+    if shown
+        || id_place.is_some()
+        || columns.iter().any(|c| c.name == "id")
+        || columns.len() >= raw::MAX_COLUMNS
+    {
+        return Ok(());
+    }
+    let place = columns.len();
+    columns.push(raw::RawColumn {
+        name: "id".to_owned(),
+        declared: Some(ColumnKind::Text),
+        texts: raw::Texts::Texts,
+    });
+    for (feature, _) in kept {
+        let key = feature.raw.key.clone();
+        feature.raw.values.resize(place, Value::Null);
+        feature
+            .raw
+            .values
+            .push(key.map_or(Value::Null, Value::Text));
+    }
+    Ok(())
+}
+
+/// Returns which geometries there are; a table if there is none.
+fn geometry_kind(features: &[Feature]) -> GeometryKind {
+    use geo_types::Geometry as G;
+    let kind = |geometry: &G<f64>| match geometry {
+        G::Point(_) | G::MultiPoint(_) => GeometryKind::Point,
+        G::Line(_) | G::LineString(_) | G::MultiLineString(_) => GeometryKind::Line,
+        G::Polygon(_) | G::MultiPolygon(_) | G::Rect(_) | G::Triangle(_) => GeometryKind::Polygon,
+        G::GeometryCollection(_) => GeometryKind::Mixed,
+    };
+    features
+        .iter()
+        .filter_map(|f| f.geometry.as_ref().map(kind))
+        .reduce(|a, b| if a == b { a } else { GeometryKind::Mixed })
+        .unwrap_or(GeometryKind::None)
 }
