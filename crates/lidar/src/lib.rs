@@ -1,42 +1,18 @@
 //! Points to ground, terrain and surface: pure algorithms over columns and grids.
 //!
-//! It knows nothing of files or of the store.
+//! [`HeightGrid`] gathers the returns of a survey cell by cell, and its
+//! [`finish`](HeightGrid::finish) makes a terrain and a surface of them. Where the survey
+//! says which of its points are ground, it is believed; otherwise a morphological filter
+//! finds the ground.
+//!
+//! It knows nothing of files or of the store. Threads live in `threads` alone, and the
+//! result is the same to the byte on one and on many.
 
-use model::{Grid, PointBatch};
+mod fill;
+mod gather;
+mod morphology;
+mod surface;
+mod terrain;
+mod threads;
 
-/// Lowest and highest return of each cell, gathered batch by batch.
-///
-/// Memory grows with the area that has points, not with their number.
-#[derive(Debug)]
-pub struct HeightGrid {}
-
-/// The survey covers more cells than the limit allows.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("too many cells")]
-pub struct TooManyCells {}
-
-/// Terrain and surface of a survey on one lattice.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heights {
-    /// Bare ground; voids under buildings and trees filled, NaN beyond the survey.
-    pub terrain: Grid,
-    /// Highest returns, without isolated noise; NaN where there is no return.
-    pub surface: Grid,
-}
-
-impl HeightGrid {
-    /// Starts an empty grid.
-    pub fn new(_cell_size_m: f64) -> HeightGrid {
-        todo!()
-    }
-
-    /// Takes the points of a batch that are not withheld.
-    pub fn add(&mut self, _batch: &PointBatch) -> Result<(), TooManyCells> {
-        todo!()
-    }
-
-    /// Computes terrain and surface; none if there were no points.
-    pub fn finish(self) -> Option<Heights> {
-        todo!()
-    }
-}
+pub use gather::{GroundSource, HeightGrid, Heights, MAX_CELLS, TooManyCells};
