@@ -1,0 +1,157 @@
+// The answer on the page: a title, a card for each department, and in each the
+// features it knows about. The same elements serve the map's panel and the list.
+
+import type { AnswerFeature } from './api';
+import type { AnswerCard, Condition, DepartmentCard, Fact, FeatureCard, Related } from './card-model';
+import { signStrip, trafficChart, workTimeline } from './charts';
+import { h, quiet, vars } from './dom';
+import { t } from './i18n';
+
+/** What the reader can do with a card. */
+export interface CardActions {
+  now: Date;
+  /** Shows a feature on the map; does nothing where there is no map. */
+  show: (feature: AnswerFeature) => void;
+  /** Everything unfolded, for print. */
+  unfolded: boolean;
+}
+
+/** Features of one department before the rest folds out. */
+const FEATURES_SHOWN = 2;
+
+/** The heading of an answer; `level` is that of the title. */
+export function answerTitle(card: AnswerCard): HTMLElement {
+  return h(
+    'div',
+    { class: 'answer-title' },
+    h('h2', { tabindex: -1, id: 'answer-title' }, card.title),
+    card.subtitle ? h('p', { class: 'subtitle' }, card.subtitle) : null,
+    card.ground
+      ? h('p', { class: 'ground' }, h('strong', {}, card.ground), card.groundSource ? h('span', { class: 'ground-source' }, card.groundSource) : null)
+      : h('p', { class: 'ground' }, t('answer.no_height')),
+  );
+}
+
+export function departmentCard(card: DepartmentCard, actions: CardActions): HTMLElement {
+  const shown = actions.unfolded ? card.features : card.features.slice(0, FEATURES_SHOWN);
+  const rest = card.features.slice(shown.length);
+  return vars(
+    h(
+      'section',
+      { class: 'card', 'data-department': card.id },
+      h('header', { class: 'card-head' }, h('span', { class: 'dot', 'aria-hidden': 'true' }), h('h3', {}, card.title), card.origin ? badge(card.origin) : null),
+      ...shown.map((feature) => featureCard(feature, actions)),
+      rest.length > 0
+        ? h('details', { class: 'more' }, h('summary', {}, t('answer.more_features', { count: rest.length })), ...rest.map((feature) => featureCard(feature, actions)))
+        : null,
+    ),
+    { '--department': card.colour },
+  );
+}
+
+function badge(origin: 'synthetic' | 'derived'): HTMLElement {
+  return h('span', { class: `badge ${origin}` }, t(origin === 'synthetic' ? 'answer.synthetic' : 'answer.derived'));
+}
+
+function featureCard(card: FeatureCard, actions: CardActions): HTMLElement {
+  const titled = card.title !== card.collectionTitle;
+  return h(
+    'article',
+    { class: 'feature', 'data-collection': card.collection },
+    h(
+      'button',
+      { type: 'button', class: 'feature-head', title: t('related.go_to', { name: card.title }), onclick: () => actions.show(card.feature) },
+      h('h4', {}, card.title),
+      h('span', { class: 'feature-kind' }, [titled ? card.collectionTitle : null, card.place].filter(Boolean).join(' · ')),
+    ),
+    facts(card.facts),
+    card.moreFacts.length > 0 ? h('details', { class: 'more', open: actions.unfolded }, h('summary', {}, t('answer.more_facts', { count: card.moreFacts.length })), facts(card.moreFacts)) : null,
+    ...card.related.map((related) => relatedSection(related, actions)),
+    card.source ? h('p', { class: 'source' }, card.source) : null,
+  );
+}
+
+function facts(list: Fact[]): HTMLElement | null {
+  if (list.length === 0) return null;
+  return h('dl', { class: 'facts' }, ...list.map((fact) => h('div', { class: fact.condition ? 'fact wide' : 'fact' }, h('dt', {}, fact.label), h('dd', {}, fact.condition ? conditionMeter(fact.condition, fact.value) : fact.value))));
+}
+
+/** Word, number and colour together, and the length of a bar for those who do not see the colour. */
+function conditionMeter(condition: Condition, text: string): HTMLElement {
+  return h(
+    'span',
+    { class: `condition ${condition.level}` },
+    h('span', { class: 'condition-word' }, condition.word),
+    h('span', { class: 'condition-bar', 'aria-hidden': 'true' }, vars(h('span', {}), { '--share': `${condition.share * 100}%` })),
+    h('span', { class: 'condition-number', 'aria-hidden': 'true' }, condition.number),
+    quiet(text.replace(condition.word, '')),
+  );
+}
+
+function relatedSection(related: Related, actions: CardActions): HTMLElement {
+  const shown = countOf(related);
+  return h(
+    'section',
+    { class: `related ${related.kind}`, 'data-collection': related.collection },
+    h('h5', {}, related.kind === 'traffic' ? related.title : t('related.count', { title: related.title, count: related.matched })),
+    relatedBody(related, actions),
+    related.kind !== 'traffic' && shown < related.matched ? h('p', { class: 'note' }, t('related.more', { shown, matched: related.matched })) : null,
+  );
+}
+
+function countOf(related: Related): number {
+  switch (related.kind) {
+    case 'signs':
+      return related.marks.length;
+    case 'works':
+      return related.works.length;
+    case 'traffic':
+      return related.weekday.length;
+    default:
+      return related.entries.length;
+  }
+}
+
+function relatedBody(related: Related, actions: CardActions): HTMLElement {
+  switch (related.kind) {
+    case 'signs':
+      return signStrip(related, (mark) => actions.show(mark.feature));
+    case 'works':
+      return workTimeline(related, actions.now, (index) => {
+        const work = related.works[index];
+        if (work) actions.show(work.feature);
+      });
+    case 'traffic':
+      return trafficChart(related, actions.now);
+    case 'history':
+      return h(
+        'ol',
+        { class: 'history' },
+        ...related.entries.map((entry) =>
+          h(
+            'li',
+            { class: entry.condition?.level ?? '' },
+            h('span', { class: 'record-name' }, entry.date),
+            h('span', { class: 'record-note' }, [entry.condition ? `${entry.condition.word} ${entry.condition.number}` : null, entry.remark].filter(Boolean).join(' · ')),
+          ),
+        ),
+      );
+    case 'list':
+      return h(
+        'ul',
+        { class: 'records' },
+        ...related.entries.map((entry) =>
+          h(
+            'li',
+            {},
+            h(
+              'button',
+              { type: 'button', class: 'record', title: t('related.go_to', { name: entry.name }), onclick: () => actions.show(entry.feature) },
+              h('span', { class: 'record-name' }, entry.name),
+              h('span', { class: 'record-note' }, entry.facts.map((fact) => fact.value).filter((value) => value !== entry.name).join(' · ')),
+            ),
+          ),
+        ),
+      );
+  }
+}
