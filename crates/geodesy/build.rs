@@ -6,41 +6,39 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use sha2::{Digest as _, Sha256};
 
-fn main() {
+fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
-    let source = find_database(&out);
+    let out = env::var_os("OUT_DIR")
+        .map(PathBuf::from)
+        .ok_or_else(|| io::Error::other("Cargo sets OUT_DIR"))?;
+    let source = find_database(&out)?;
     println!("cargo::rerun-if-changed={}", source.display());
-    let database = fs::read(&source)
-        .unwrap_or_else(|error| panic!("cannot read {}: {error}", source.display()));
+    let database = fs::read(&source)?;
 
-    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    packed
-        .write_all(&database)
-        .expect("writing to memory does not fail");
-    let packed = packed.finish().expect("writing to memory does not fail");
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&database)?;
+    fs::write(out.join("proj.db.zlib"), packed.finish()?)?;
+
     let hash: String = Sha256::digest(&database)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-
-    write(&out.join("proj.db.zlib"), &packed);
     let facts = format!(
-        "pub(super) const LENGTH: usize = {};\npub(super) const SHA256: &str = \"{hash}\";\n",
+        "const LENGTH: usize = {};\nconst SHA256: &str = \"{hash}\";\n",
         database.len()
     );
-    write(&out.join("proj_db.rs"), facts.as_bytes());
+    fs::write(out.join("proj_db.rs"), facts)
 }
 
 /// Returns the path of the database that `proj-sys` built.
-fn find_database(out: &Path) -> PathBuf {
+fn find_database(out: &Path) -> io::Result<PathBuf> {
     let told = env::var_os("DEP_PROJ_ROOT").map(|root| database_in(Path::new(&root)));
-    // A target folder that was copied keeps the variable of the place it came from,
-    // so the neighbours of our own output folder are looked through as well.
+    // A target folder that was moved keeps the variable of the place it came from, so
+    // the neighbours of our own output folder are looked through as well.
     let neighbours = out
         .ancestors()
         .nth(2)
@@ -53,19 +51,14 @@ fn find_database(out: &Path) -> PathBuf {
     told.into_iter()
         .chain(neighbours)
         .find(|path| path.is_file())
-        .unwrap_or_else(|| {
-            panic!(
+        .ok_or_else(|| {
+            io::Error::other(format!(
                 "no share/proj/proj.db beside {}: build proj-sys with its feature bundled_proj",
                 out.display()
-            )
+            ))
         })
 }
 
 fn database_in(root: &Path) -> PathBuf {
     root.join("share").join("proj").join("proj.db")
-}
-
-fn write(path: &Path, bytes: &[u8]) {
-    fs::write(path, bytes)
-        .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
 }

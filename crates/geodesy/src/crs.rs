@@ -158,6 +158,11 @@ impl Crs {
         if names_a_file(trimmed) {
             return Err(unknown());
         }
+        // PROJ's old words for a code, which it takes only in a mode of its own.
+        if let Some(code) = trimmed.strip_prefix("+init=") {
+            let code = code.split_whitespace().next().unwrap_or_default();
+            return Crs::from_code(code);
+        }
         let definition = if trimmed.starts_with('+') && !trimmed.contains("+type=crs") {
             format!("{trimmed} +type=crs")
         } else {
@@ -688,7 +693,7 @@ mod tests {
     fn a_compound_crs_is_its_horizontal_part_with_a_vertical_code() {
         for (code, horizontal, vertical) in [
             ("EPSG:5845", "EPSG:3006", "EPSG:5613"),
-            ("EPSG:5850", "EPSG:3014", "EPSG:5613"),
+            ("EPSG:5850", "EPSG:3011", "EPSG:5613"),
             ("EPSG:3006+5613", "EPSG:3006", "EPSG:5613"),
             ("EPSG:3006+EPSG:5613", "EPSG:3006", "EPSG:5613"),
             ("EPSG:7415", "EPSG:28992", "EPSG:5709"),

@@ -13,6 +13,14 @@ use crate::{Crs, Error, pj};
 /// Samples along each edge of a box whose transformed shape is asked for.
 const EDGE_STEPS: u32 = 32;
 
+/// How far from its origin a map projection of a part of the Earth is taken for
+/// regular. A transverse Mercator, for one, tears a quarter around the Earth from its
+/// meridian, and samples might miss the place.
+const REGULAR_REACH_M: f64 = 10_000_000.0;
+
+/// No map of a part of the Earth is wider.
+const EARTH_CIRCUMFERENCE_M: f64 = 40_075_017.0;
+
 /// PROJ's objects that one thread keeps. Making one takes some 25 ms and holds some
 /// hundred kB; a server that transforms between few CRSs never drops any.
 const MAX_OBJECTS: usize = 16;
@@ -121,95 +129,85 @@ impl Transform {
 
     /// Returns a box that holds the transformed box, whose edges may be curved.
     ///
-    /// Not the smallest one: it is larger by what may bulge between the samples. A
-    /// box that crosses the antimeridian of geographic coordinates becomes one all
-    /// around the world.
+    /// Not the smallest one: it is larger by what may bulge between the samples. It is
+    /// the largest box there is if a part of the box has no regular place in the target
+    /// CRS, such as the whole world in EPSG:3006, or crosses the antimeridian. So it
+    /// can always be asked which data may lie in a tile.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfDomain`] if a part of the box has no place in the target CRS. The
-    /// box of the whole world in Web Mercator has none in EPSG:3006, for example: ask
-    /// the other way around then, for the box of the data in the CRS of the tile.
+    /// [`Error::OutOfDomain`] if no part of the box has a place in the target CRS.
     pub fn bounds(&self, bounds: &Bounds) -> Result<Bounds, Error> {
         if self.is_identity() {
             return Ok(*bounds);
         }
-        let steps = f64::from(EDGE_STEPS);
         let at = |u: f64, v: f64| {
             [
                 bounds.min_x() + u * bounds.width(),
                 bounds.min_y() + v * bounds.height(),
             ]
         };
-        let fractions = || (0..=EDGE_STEPS).map(|step| f64::from(step) / steps);
+        let steps = || (0..=EDGE_STEPS).map(|step| f64::from(step) / f64::from(EDGE_STEPS));
         let edges: [Vec<[f64; 2]>; 4] = [
-            fractions().map(|t| at(t, 0.0)).collect(),
-            fractions().map(|t| at(1.0, t)).collect(),
-            fractions().map(|t| at(t, 1.0)).collect(),
-            fractions().map(|t| at(0.0, t)).collect(),
+            steps().map(|t| at(t, 0.0)).collect(),
+            steps().map(|t| at(1.0, t)).collect(),
+            steps().map(|t| at(t, 1.0)).collect(),
+            steps().map(|t| at(0.0, t)).collect(),
         ];
-        // What may bulge between three samples is an eighth of their second difference
-        // if the edge is a parabola there; twice that is kept, since it is not quite.
-        let mut margin = [0.0_f64; 2];
-        let mut all = Vec::with_capacity(5 * edges[0].len());
-        let mut crosses_antimeridian = false;
-        for mut edge in edges {
-            self.xy_in_place(&mut edge)?;
-            for three in edge.windows(3) {
-                for axis in 0..2 {
-                    let second = three[0][axis] - 2.0 * three[1][axis] + three[2][axis];
-                    margin[axis] = margin[axis].max(second.abs() / 4.0);
-                }
-            }
-            crosses_antimeridian |= edge
-                .windows(2)
-                .any(|two| (two[0][0] - two[1][0]).abs() > 180.0);
-            all.extend(edge);
+        // The inside can reach further than the edges only around a pole, or where the
+        // projection tears.
+        let inside = (1..8).flat_map(|row| {
+            (1..8).map(move |column| at(f64::from(column) / 8.0, f64::from(row) / 8.0))
+        });
+        let mut samples = Samples::default();
+        for edge in edges {
+            samples.add_edge(edge.into_iter().map(|point| self.xy(point)))?;
         }
-        // The inside can reach further than the edges only around a pole.
-        let mut inside: Vec<[f64; 2]> = (1..8)
-            .flat_map(|row| {
-                (1..8).map(move |column| (f64::from(column) / 8.0, f64::from(row) / 8.0))
-            })
-            .map(|(u, v)| at(u, v))
-            .collect();
-        self.xy_in_place(&mut inside)?;
-        all.extend(inside);
-        let found = Bounds::of_points(all).ok_or_else(|| self.out_of_domain(bounds.centre()))?;
+        for point in inside {
+            samples.add(self.xy(point))?;
+        }
+        let found = Bounds::of_points(samples.places.iter().copied())
+            .ok_or_else(|| self.out_of_domain(bounds.centre()))?;
 
+        let [dx, dy] = samples.margin;
         let grown = if self.to.is_geographic() {
-            let poles = self.poles_inside(bounds);
-            let around = crosses_antimeridian || poles.into_iter().any(|inside| inside);
-            let [south, north] = poles;
+            let [south, north] = self.poles_inside(bounds);
+            let turned = samples.some_failed || samples.longest_step[0] > 180.0;
+            let around = turned || south || north;
             Bounds::new(
-                if around {
-                    -180.0
-                } else {
-                    (found.min_x() - margin[0]).max(-180.0)
-                },
-                if south {
+                if around { -180.0 } else { found.min_x() - dx },
+                if south || samples.some_failed {
                     -90.0
                 } else {
-                    (found.min_y() - margin[1]).max(-90.0)
+                    found.min_y() - dy
                 },
-                if around {
-                    180.0
-                } else {
-                    (found.max_x() + margin[0]).min(180.0)
-                },
-                if north {
+                if around { 180.0 } else { found.max_x() + dx },
+                if north || samples.some_failed {
                     90.0
                 } else {
-                    (found.max_y() + margin[1]).min(90.0)
+                    found.max_y() + dy
                 },
             )
         } else {
-            Bounds::new(
-                found.min_x() - margin[0],
-                found.min_y() - margin[1],
-                found.max_x() + margin[0],
-                found.max_y() + margin[1],
-            )
+            let unit_m = self.to.unit_m().unwrap_or(1.0);
+            let reach = found
+                .to_array()
+                .into_iter()
+                .map(f64::abs)
+                .fold(0.0, f64::max);
+            let torn = reach * unit_m > REGULAR_REACH_M
+                && !matches!(self.method, Method::Formula(_, Fast::WebMercator));
+            if torn || samples.some_failed {
+                let reach = reach.max(EARTH_CIRCUMFERENCE_M / unit_m);
+                Bounds::new(-reach, -reach, reach, reach)
+            } else {
+                Bounds::new(
+                    found.min_x() - dx,
+                    found.min_y() - dy,
+                    found.max_x() + dx,
+                    found.max_y() + dy,
+                )
+            }
         };
         grown.map_err(|_| self.out_of_domain(bounds.centre()))
     }
@@ -262,6 +260,52 @@ impl Transform {
             };
             Ok(with(&objects[found].1))
         })
+    }
+}
+
+/// Where points of a box come to lie.
+#[derive(Default)]
+struct Samples {
+    places: Vec<[f64; 2]>,
+    some_failed: bool,
+    /// How much further than its samples an edge may bulge.
+    margin: [f64; 2],
+    longest_step: [f64; 2],
+}
+
+impl Samples {
+    fn add(&mut self, place: Result<[f64; 2], Error>) -> Result<(), Error> {
+        match place {
+            Ok(place) => self.places.push(place),
+            Err(Error::OutOfDomain { .. }) => self.some_failed = true,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn add_edge(
+        &mut self,
+        edge: impl Iterator<Item = Result<[f64; 2], Error>>,
+    ) -> Result<(), Error> {
+        let before = self.places.len();
+        for place in edge {
+            self.add(place)?;
+        }
+        let edge = &self.places[before..];
+        for axis in 0..2 {
+            // Between three samples an edge bulges by an eighth of their second
+            // difference if it is a parabola there; it is not quite, so twice that is
+            // kept.
+            for three in edge.windows(3) {
+                let second = three[0][axis] - 2.0 * three[1][axis] + three[2][axis];
+                self.margin[axis] = self.margin[axis].max(second.abs() / 4.0);
+            }
+            for two in edge.windows(2) {
+                let step = (two[1][axis] - two[0][axis]).abs();
+                self.longest_step[axis] = self.longest_step[axis].max(step);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -651,9 +695,26 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_world_has_no_box_in_a_swedish_grid() {
-        let world = Bounds::new(-2e7, -2e7, 2e7, 2e7).unwrap();
-        let found = transform("EPSG:3857", "EPSG:3006").bounds(&world);
+    fn the_box_of_the_whole_world_holds_all_data_in_a_regional_grid() {
+        let half = 20_037_508.342_789_244;
+        let world = Bounds::new(-half, -half, half, half).unwrap();
+        let quarter = Bounds::new(0.0, 0.0, half, half).unwrap();
+        for (code, inside) in [
+            ("EPSG:3006", [674_032.0, 6_580_822.0]),
+            ("EPSG:3014", [150_000.0, 6_580_822.0]),
+            ("EPSG:25832", [600_000.0, 6_600_000.0]),
+            ("EPSG:28992", [85_000.0, 447_000.0]),
+        ] {
+            let transform = transform("EPSG:3857", code);
+            for bounds in [&world, &quarter] {
+                assert!(transform.bounds(bounds).unwrap().contains(inside), "{code}");
+            }
+        }
+        let torn = Bounds::new(80.0, -20.0, 105.0, 20.0).unwrap();
+        let held = transform("EPSG:4326", "EPSG:3006").bounds(&torn);
+        assert!(held.is_ok_and(|held| held.width() > 4e7));
+        let nowhere = Bounds::new(104.9, -0.1, 105.1, 0.1).unwrap();
+        let found = transform("EPSG:4326", "EPSG:3006").bounds(&nowhere);
         assert!(matches!(found, Err(Error::OutOfDomain { .. })), "{found:?}");
     }
 
