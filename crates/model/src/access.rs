@@ -25,3 +25,32 @@ impl Access {
         }
     }
 }
+
+/// What the holder of a key may do; each may also do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// See everything.
+    Reader,
+    /// Change features.
+    Editor,
+    /// Change keys and settings.
+    Admin,
+}
+
+impl Role {
+    /// The word for it in commands and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Reader => "reader",
+            Role::Editor => "editor",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// Returns what the word means, if it is one.
+    pub fn from_word(word: &str) -> Option<Role> {
+        [Role::Reader, Role::Editor, Role::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == word)
+    }
+}

@@ -15,7 +15,7 @@ mod point;
 mod tile;
 mod value;
 
-pub use access::Access;
+pub use access::{Access, Role};
 pub use bounds::{Bounds, InvalidBounds};
 pub use collection::{
     Collection, CollectionId, DataOrigin, InvalidCollectionId, Source, Survey, VerticalDatum,

@@ -22,6 +22,7 @@ mod check;
 mod error;
 mod files;
 mod heights;
+pub mod keys;
 mod points;
 mod segment;
 mod transaction;

@@ -399,6 +399,8 @@ impl Drop for Transaction {
         for path in &self.staged {
             // One that stays is unreferenced and goes with the next change.
             let _ = fs::remove_file(path);
+            // Goes if it was made for this change: one with other files stays.
+            let _ = path.parent().map(fs::remove_dir);
         }
     }
 }

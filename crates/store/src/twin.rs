@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{Access, CollectionId};
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
-use crate::files::{self, FileRef};
+use crate::files::{FileRef, Mapped, Stamp};
 use crate::heights::HeightMap;
 use crate::segment::{Projection, Segment};
 use crate::{Error, Transaction, View};
@@ -25,7 +25,7 @@ pub struct Twin {
     dir: PathBuf,
     name: String,
     crs_code: String,
-    latest: Mutex<Option<(CatalogStamp, Arc<Snapshot>)>>,
+    latest: Mutex<Option<(Stamp, Arc<Snapshot>)>>,
 }
 
 impl Twin {
@@ -51,6 +51,9 @@ impl Twin {
             collections: BTreeMap::new(),
             surveys: BTreeMap::new(),
         };
+        // Made now, so that a change that is refused leaves the folder as it was.
+        let lock = dir.join("lock");
+        fs::File::create(&lock).map_err(Error::io(&lock))?;
         catalog.replace(dir)?;
         Twin::open(dir)
     }
@@ -108,7 +111,7 @@ impl Twin {
         let mut tries = 0;
         loop {
             // Taken before the catalog is read: if it changes in between, the next call sees it.
-            let stamp = CatalogStamp::of(&path)?;
+            let stamp = Stamp::of(&path)?;
             let before = match &*latest {
                 Some((known, snapshot)) if *known == stamp => return Ok(Arc::clone(snapshot)),
                 Some((_, snapshot)) => Some(Arc::clone(snapshot)),
@@ -117,10 +120,7 @@ impl Twin {
             let catalog = Catalog::read(&self.dir)?;
             tries += 1;
             let snapshot = Snapshot::open(&self.dir, catalog, before.as_deref());
-            if snapshot.lacks_a_file()
-                && tries < OPEN_TRIES_MAX
-                && CatalogStamp::of(&path)? != stamp
-            {
+            if snapshot.lacks_a_file() && tries < OPEN_TRIES_MAX && Stamp::of(&path)? != stamp {
                 continue;
             }
             let snapshot = Arc::new(snapshot);
@@ -138,29 +138,6 @@ impl Twin {
     /// [`Error::Twin`] if another process or thread is writing; [`Error::Io`].
     pub fn begin(&self) -> Result<Transaction, Error> {
         Transaction::begin(&self.dir)
-    }
-}
-
-/// What tells one catalog file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CatalogStamp {
-    modified: Option<std::time::SystemTime>,
-    len: u64,
-    inode: u64,
-}
-
-impl CatalogStamp {
-    fn of(path: &Path) -> Result<CatalogStamp, Error> {
-        let metadata = fs::metadata(path).map_err(Error::io(path))?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Ok(CatalogStamp {
-            modified: metadata.modified().ok(),
-            len: metadata.len(),
-            inode,
-        })
     }
 }
 
@@ -191,7 +168,9 @@ impl Snapshot {
         let collections = catalog.collections.into_iter().map(|(id, entry)| {
             let before = before.and_then(|before| before.collections.get(&id));
             let open = match before {
-                Some(before) if before.entry == entry && before.is_whole() => Arc::clone(before),
+                Some(before) if before.entry == entry && before.errors().is_empty() => {
+                    Arc::clone(before)
+                }
                 _ => Arc::new(OpenCollection::open(dir, entry, before.map(Arc::as_ref))),
             };
             (id, open)
@@ -199,7 +178,9 @@ impl Snapshot {
         let surveys = catalog.surveys.into_iter().map(|(id, entry)| {
             let before = before.and_then(|before| before.surveys.get(&id));
             let open = match before {
-                Some(before) if before.entry == entry && before.is_whole() => Arc::clone(before),
+                Some(before) if before.entry == entry && before.errors().is_empty() => {
+                    Arc::clone(before)
+                }
                 _ => Arc::new(OpenSurvey::open(dir, entry)),
             };
             (id, open)
@@ -214,23 +195,26 @@ impl Snapshot {
 
     /// Whether a file that the catalog names was not there.
     fn lacks_a_file(&self) -> bool {
-        let collections = self.collections.values().map(|c| c.segments.as_ref().err());
-        let surveys = self.surveys.values().flat_map(|s| {
-            let points = s.points.as_ref().err();
-            [points, s.terrain.as_ref().err(), s.surface.as_ref().err()]
-        });
-        collections.chain(surveys).flatten().any(
-            |error| matches!(error, OpenError::Io { kind, .. } if *kind == io::ErrorKind::NotFound),
-        )
+        let collections = self.collections.values().flat_map(|c| c.errors());
+        let surveys = self.surveys.values().flat_map(|s| s.errors());
+        collections.chain(surveys).any(|error| {
+            matches!(
+                error,
+                OpenError::Io {
+                    kind: io::ErrorKind::NotFound,
+                    ..
+                }
+            )
+        })
     }
 }
 
 /// A collection with its files.
 #[derive(Debug)]
 pub(crate) struct OpenCollection {
-    pub(crate) dir: PathBuf,
     pub(crate) entry: CollectionEntry,
     pub(crate) segments: Result<Vec<OpenSegment>, OpenError>,
+    pub(crate) report: Result<Mapped, OpenError>,
 }
 
 #[derive(Debug)]
@@ -257,8 +241,8 @@ impl OpenCollection {
         });
         let segments: Result<_, Error> = segments.collect();
         OpenCollection {
-            dir: dir.to_owned(),
             segments: segments.map_err(OpenError::from),
+            report: entry.report.map(dir).map_err(OpenError::from),
             entry,
         }
     }
@@ -271,8 +255,9 @@ impl OpenCollection {
         }
     }
 
-    fn is_whole(&self) -> bool {
-        self.segments.is_ok()
+    fn errors(&self) -> Vec<&OpenError> {
+        let both = [self.segments.as_ref().err(), self.report.as_ref().err()];
+        both.into_iter().flatten().collect()
     }
 }
 
@@ -284,11 +269,11 @@ pub(crate) fn open_segment(dir: &Path, files: &SegmentFiles) -> Result<Segment, 
 /// A survey with its files.
 #[derive(Debug)]
 pub(crate) struct OpenSurvey {
-    pub(crate) dir: PathBuf,
     pub(crate) entry: SurveyEntry,
-    pub(crate) points: Result<files::Mapped, OpenError>,
+    pub(crate) points: Result<Mapped, OpenError>,
     pub(crate) terrain: Result<HeightMap, OpenError>,
     pub(crate) surface: Result<HeightMap, OpenError>,
+    pub(crate) report: Result<Mapped, OpenError>,
 }
 
 impl OpenSurvey {
@@ -298,16 +283,18 @@ impl OpenSurvey {
             opened.map_err(OpenError::from)
         };
         OpenSurvey {
-            dir: dir.to_owned(),
             points: entry.points.map(dir).map_err(OpenError::from),
             terrain: heights(&entry.terrain),
             surface: heights(&entry.surface),
+            report: entry.report.map(dir).map_err(OpenError::from),
             entry,
         }
     }
 
-    fn is_whole(&self) -> bool {
-        self.points.is_ok() && self.terrain.is_ok() && self.surface.is_ok()
+    fn errors(&self) -> Vec<&OpenError> {
+        let heights = [self.terrain.as_ref().err(), self.surface.as_ref().err()];
+        let others = [self.points.as_ref().err(), self.report.as_ref().err()];
+        heights.into_iter().chain(others).flatten().collect()
     }
 }
 

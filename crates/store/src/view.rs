@@ -1,15 +1,14 @@
 //! What a caller may see of a snapshot: the only way to read a twin.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, Survey};
 
 use crate::Error;
-use crate::files::FileRef;
+use crate::files::Mapped;
 use crate::heights::HeightMap;
 use crate::segment::Position;
-use crate::twin::{OpenCollection, OpenSegment, OpenSurvey, Snapshot};
+use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
 
 /// A snapshot as a caller may see it: the only way to read a twin.
 #[derive(Debug, Clone)]
@@ -90,8 +89,12 @@ impl CollectionView {
     }
 
     /// What was repaired or left out when it was ingested last, as JSON text.
-    pub fn report(&self) -> Result<String, Error> {
-        read_text(&self.0.dir, &self.0.entry.report)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn report(&self) -> Result<&str, Error> {
+        text_of(&self.0.report)
     }
 
     /// Features whose boxes touch `bounds`, in the order of the file.
@@ -272,8 +275,12 @@ impl SurveyView {
     }
 
     /// What was repaired or left out when it was ingested, as JSON text.
-    pub fn report(&self) -> Result<String, Error> {
-        read_text(&self.0.dir, &self.0.entry.report)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn report(&self) -> Result<&str, Error> {
+        text_of(&self.0.report)
     }
 
     /// The bytes of the points, as LAZ.
@@ -333,7 +340,10 @@ impl SurveyView {
     }
 }
 
-fn read_text(dir: &std::path::Path, file: &FileRef) -> Result<String, Error> {
-    let path: PathBuf = file.path(dir);
-    std::fs::read_to_string(&path).map_err(Error::io(&path))
+fn text_of(report: &Result<Mapped, OpenError>) -> Result<&str, Error> {
+    let map = match report {
+        Ok(map) => map,
+        Err(error) => return Err(error.to_error()),
+    };
+    std::str::from_utf8(map.bytes()).map_err(|_| Error::corrupt(map.path(), "is not UTF-8"))
 }

@@ -173,10 +173,6 @@ pub(super) fn encode<'a>(
     xy.clear();
     let mut ends = Vec::new();
     let mut parts = Vec::new();
-    let push = |xy: &mut Vec<f64>, coords: &[Coord<f64>]| {
-        xy.extend(coords.iter().flat_map(|c| [c.x, c.y]));
-        (xy.len() / 2) as u32
-    };
     match geometry {
         Geometry::Point(p) => {
             push(xy, std::slice::from_ref(&p.0));
@@ -184,16 +180,7 @@ pub(super) fn encode<'a>(
         Geometry::LineString(l) => {
             push(xy, &l.0);
         }
-        Geometry::Polygon(p) => {
-            ends.push(push(xy, &p.exterior().0));
-            for ring in p.interiors() {
-                ends.push(push(xy, &ring.0));
-            }
-            // FlatGeobuf leaves out the ends of a single ring.
-            if ends.len() == 1 {
-                ends.clear();
-            }
-        }
+        Geometry::Polygon(p) => return encode_polygon(buffer, p, xy),
         Geometry::MultiPoint(m) => {
             for p in &m.0 {
                 push(xy, std::slice::from_ref(&p.0));
@@ -206,7 +193,7 @@ pub(super) fn encode<'a>(
         }
         Geometry::MultiPolygon(m) => {
             for p in &m.0 {
-                parts.push(encode(buffer, &Geometry::Polygon(p.clone()), xy));
+                parts.push(encode_polygon(buffer, p, xy));
             }
             xy.clear();
         }
@@ -220,11 +207,43 @@ pub(super) fn encode<'a>(
             unreachable!("normalise leaves none of these")
         }
     }
+    table(buffer, kind(geometry), xy, &ends, &parts)
+}
+
+fn encode_polygon<'a>(
+    buffer: &mut FlatBufferBuilder<'a>,
+    polygon: &Polygon<f64>,
+    xy: &mut Vec<f64>,
+) -> WIPOffset<Table<'a>> {
+    xy.clear();
+    let mut ends = vec![push(xy, &polygon.exterior().0)];
+    ends.extend(polygon.interiors().iter().map(|ring| push(xy, &ring.0)));
+    // FlatGeobuf leaves out the ends of a single ring.
+    if ends.len() == 1 {
+        ends.clear();
+    }
+    table(buffer, GeometryType::Polygon, xy, &ends, &[])
+}
+
+/// Appends coordinates and returns how many positions there are now.
+fn push(xy: &mut Vec<f64>, coords: &[Coord<f64>]) -> u32 {
+    xy.extend(coords.iter().flat_map(|c| [c.x, c.y]));
+    // Count::add holds a geometry's positions below 2²⁴.
+    (xy.len() / 2) as u32
+}
+
+fn table<'a>(
+    buffer: &mut FlatBufferBuilder<'a>,
+    kind: GeometryType,
+    xy: &[f64],
+    ends: &[u32],
+    parts: &[WIPOffset<Table<'a>>],
+) -> WIPOffset<Table<'a>> {
     let args = GeometryArgs {
-        ends: (!ends.is_empty()).then(|| buffer.create_vector(&ends)),
+        ends: (!ends.is_empty()).then(|| buffer.create_vector(ends)),
         xy: (!xy.is_empty()).then(|| buffer.create_vector(xy)),
-        parts: (!parts.is_empty()).then(|| buffer.create_vector(&parts)),
-        type_: kind(geometry),
+        parts: (!parts.is_empty()).then(|| buffer.create_vector(parts)),
+        type_: kind,
         ..GeometryArgs::default()
     };
     Table::create(buffer, &args)
