@@ -8,8 +8,8 @@ use crate::{surface, terrain};
 
 /// Most cells of the box around a survey: 67 million, 8 km square at 1 m.
 ///
-/// Terrain and surface are computed over the whole box at once, with some 40 bytes a cell at
-/// the worst moment; this keeps that under 3 GB.
+/// Terrain and surface are computed over the whole box at once, with some 60 bytes a cell at
+/// the worst moment; this keeps that under 4 GB.
 pub const MAX_CELLS: u64 = 1 << 26;
 
 /// Cells along a side of the blocks that are allocated where there are points.
@@ -308,13 +308,15 @@ impl HeightGrid {
         extent
     }
 
-    fn into_scene(self, margin: usize) -> Option<Scene> {
+    fn into_scene(mut self, margin: usize) -> Option<Scene> {
         let [west, south, east, north] = self.extent_of_points()?;
         let columns = (east - west + 1) as usize + 2 * margin;
         let rows = (north - south + 1) as usize + 2 * margin;
         let mut cells = vec![Cell::EMPTY; columns * rows];
         for (&(block_column, block_row), &at) in &self.block_at {
-            for (i, cell) in self.blocks[at].cells.iter().enumerate() {
+            // Blocks are given back as they are copied.
+            let block = std::mem::take(&mut self.blocks[at].cells);
+            for (i, cell) in block.iter().enumerate() {
                 if !cell.lowest.is_nan() {
                     let column = block_column * BLOCK + i as i64 % BLOCK - west;
                     let row = north - (block_row * BLOCK + i as i64 / BLOCK);

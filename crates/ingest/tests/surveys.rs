@@ -1,0 +1,349 @@
+//! Surveys through the public interface: real files, damaged files, and files made here.
+//!
+//! Files of `shared/data` are used where they are there; without them those tests say that
+//! they were skipped.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use geodesy::Crs;
+use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary};
+use model::PointBatch;
+
+fn shared(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(path);
+    if path.exists() {
+        Some(path)
+    } else {
+        eprintln!("SKIPPED: {} is not there", path.display());
+        None
+    }
+}
+
+fn options(target: &str, crs: Option<&str>) -> SurveyOptions {
+    SurveyOptions {
+        target: Crs::from_code(target).unwrap(),
+        crs: crs.map(|code| Crs::from_code(code).unwrap()),
+        vertical: None,
+        // Terrain is not what these tests are about, and damaged coordinates lie far apart.
+        cell_size_m: 100_000.0,
+    }
+}
+
+/// Reads files as they are, in a CRS that changes nothing.
+fn read_as_is(paths: &[PathBuf]) -> Result<(PointBatch, SurveySummary), Error> {
+    read(paths, &options("EPSG:3006", Some("EPSG:3006")))
+}
+
+fn read(paths: &[PathBuf], options: &SurveyOptions) -> Result<(PointBatch, SurveySummary), Error> {
+    let mut all = PointBatch::default();
+    let summary = SurveyReader::open(paths, options)?.read(&mut |batch: &PointBatch| {
+        assert!(batch.len() <= 1_000_000);
+        all.x.extend(&batch.x);
+        all.y.extend(&batch.y);
+        all.z.extend(&batch.z);
+        all.intensity.extend(&batch.intensity);
+        all.return_number.extend(&batch.return_number);
+        all.number_of_returns.extend(&batch.number_of_returns);
+        all.classification.extend(&batch.classification);
+        all.flags.extend(&batch.flags);
+        all.scan_angle_deg.extend(&batch.scan_angle_deg);
+        all.user_data.extend(&batch.user_data);
+        all.point_source_id.extend(&batch.point_source_id);
+        all.gps_time_s.extend(&batch.gps_time_s);
+        all.rgb.extend(&batch.rgb);
+        all.nir.extend(&batch.nir);
+        Ok::<(), Error>(())
+    })?;
+    Ok((all, summary))
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_in(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|e| e == "las" || e == "laz"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_real_survey_is_read_to_its_last_point() {
+    let Some(folder) = shared("lidar") else {
+        return;
+    };
+    for path in files_in(&folder) {
+        let reader = SurveyReader::open(
+            std::slice::from_ref(&path),
+            &options("EPSG:3006", Some("EPSG:3006")),
+        )
+        .unwrap();
+        let claimed = reader.header().claimed_points;
+        drop(reader);
+        match read_as_is(std::slice::from_ref(&path)) {
+            Ok((points, summary)) => {
+                assert_eq!(points.len() as u64, claimed, "{}", path.display());
+                assert_eq!(summary.report.kept, claimed);
+                let oracle = las::Reader::from_path(&path);
+                if let Ok(mut oracle) = oracle {
+                    check_against_las_rs(&points, &mut oracle, &path);
+                }
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+}
+
+/// The columns must say what las-rs says of each point.
+fn check_against_las_rs(points: &PointBatch, oracle: &mut las::Reader, path: &Path) {
+    if path.to_string_lossy().ends_with(".copc.laz") {
+        return;
+    }
+    let all = oracle.read_all().unwrap();
+    for (i, point) in all.points().enumerate() {
+        let point = point.unwrap();
+        let at = format!("point {i} of {}", path.display());
+        assert_eq!(points.x[i], point.x, "{at}");
+        assert_eq!(points.y[i], point.y, "{at}");
+        assert_eq!(points.z[i], point.z, "{at}");
+        assert_eq!(points.intensity[i], point.intensity, "{at}");
+        assert_eq!(points.return_number[i], point.return_number, "{at}");
+        assert_eq!(points.number_of_returns[i], point.number_of_returns, "{at}");
+        assert_eq!(
+            points.classification[i],
+            u8::from(point.classification),
+            "{at}"
+        );
+        let flags = u8::from(point.is_synthetic)
+            | u8::from(point.is_key_point) << 1
+            | u8::from(point.is_withheld) << 2
+            | u8::from(point.is_overlap) << 3;
+        assert_eq!(points.flags[i], flags, "{at}");
+        assert!(
+            (points.scan_angle_deg[i] - point.scan_angle).abs() < 1e-4,
+            "{at}"
+        );
+        assert_eq!(points.user_data[i], point.user_data, "{at}");
+        assert_eq!(points.point_source_id[i], point.point_source_id, "{at}");
+        assert_eq!(points.gps_time_s.get(i).copied(), point.gps_time, "{at}");
+        let rgb = point.color.map(|c| [c.red, c.green, c.blue]);
+        assert_eq!(points.rgb.get(i).copied(), rgb, "{at}");
+        // las-rs leaves the near infrared out of points without it in their colour.
+        if point.nir.is_some() {
+            assert_eq!(points.nir.get(i).copied(), point.nir, "{at}");
+        }
+    }
+}
+
+#[test]
+fn las_and_laz_twins_give_the_same_points() {
+    let Some(folder) = shared("lidar") else {
+        return;
+    };
+    let mut twins: Vec<(PathBuf, PathBuf)> = files_in(&folder.join("las-laz-pairs"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "las"))
+        .map(|las| (las.clone(), las.with_extension("laz")))
+        .collect();
+    twins.push((
+        folder.join("autzen_trim.las"),
+        folder.join("autzen_trim.laz"),
+    ));
+    for (las, laz) in twins {
+        let (las_points, _) = read_as_is(std::slice::from_ref(&las)).unwrap();
+        let (laz_points, _) = read_as_is(std::slice::from_ref(&laz)).unwrap();
+        assert!(las_points == laz_points, "{}", las.display());
+    }
+}
+
+#[test]
+fn a_copc_file_has_the_points_of_the_file_it_was_made_of() {
+    let Some(folder) = shared("lidar") else {
+        return;
+    };
+    let of = |name: &str| {
+        let (points, _) = read_as_is(&[folder.join(name)]).unwrap();
+        let mut rows: Vec<_> = (0..points.len())
+            .map(|i| {
+                let position = [points.x[i], points.y[i], points.z[i]].map(f64::to_bits);
+                (
+                    position,
+                    points.intensity[i],
+                    points.classification[i],
+                    points.rgb[i],
+                )
+            })
+            .collect();
+        rows.sort_unstable();
+        rows
+    };
+    assert!(of("ellipsoid.laz") == of("ellipsoid.copc.laz"));
+}
+
+#[test]
+fn damaged_files_are_refused_with_a_sentence_or_read_with_findings() {
+    let Some(folder) = shared("lidar-bad") else {
+        return;
+    };
+    let expected = std::fs::read_to_string(folder.join("made/EXPECT.tsv")).unwrap();
+    for line in expected.lines().skip(1) {
+        let mut fields = line.split('\t');
+        let (file, expected) = (fields.next().unwrap(), fields.next().unwrap());
+        let result = read_as_is(&[folder.join("made").join(file)]);
+        let told = match &result {
+            Ok((_, summary)) => format!(
+                "{} points, {:?}",
+                summary.report.kept, summary.report.findings
+            ),
+            Err(e) => e.what.clone(),
+        };
+        println!("{file}: {told}");
+        let ok = match &result {
+            Err(e) => expected.contains("reject") && !e.what.contains('\n'),
+            Ok((_, summary)) => {
+                let reported = !summary.report.findings.is_empty();
+                !expected.starts_with("reject")
+                    || expected.starts_with("reject or accept")
+                    || (expected.contains("warn") && reported)
+            }
+        };
+        assert!(ok, "{file}: expected {expected}, got {told}");
+    }
+}
+
+#[test]
+fn odd_files_from_the_wild_never_panic() {
+    let Some(folder) = shared("lidar-bad/real") else {
+        return;
+    };
+    let expected = [
+        ("1.2-empty-geotiff-vlrs.las", Ok(43)),
+        ("1.2-no-points.las", Err("1065 points")),
+        ("1.2-with-color-clipped.las", Err("1065 points")),
+        ("bad-geotiff-keys.las", Ok(10)),
+        ("bad_vlr_count.las", Ok(10)),
+        ("gps-time-nan.las", Ok(1)),
+        ("lots_of_vlr.las", Ok(1)),
+        ("no-points.las", Err("not one point")),
+        ("spurious.las", Ok(1065)),
+        ("test_epsg_4326_axis.las", Ok(10)),
+    ];
+    for (file, expected) in expected {
+        let result = read_as_is(&[folder.join(file)]);
+        match (&result, expected) {
+            (Ok((points, _)), Ok(count)) => assert_eq!(points.len(), count, "{file}"),
+            (Err(e), Err(part)) => assert!(e.what.contains(part), "{file}: {e}"),
+            (result, expected) => {
+                let told = result.as_ref().map(|(points, _)| points.len());
+                panic!("{file}: expected {expected:?}, got {told:?}")
+            }
+        }
+    }
+}
+
+/// Every file cut off at many places, and with single bits flipped: each is refused in one
+/// sentence or read, and never with more points than it claims.
+#[test]
+fn mutilated_files_are_refused_or_read_but_never_break_the_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mutilated.laz");
+    let (mut refused, mut read) = (0, 0);
+    for (format, compressed) in [(1, false), (3, true), (6, false), (7, true)] {
+        let whole = made(format, compressed, 500, &|_| {});
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(read_as_is(&[path.clone()]).unwrap().0.len(), 500);
+        let mut check = |bytes: &[u8], may_be_read: bool, what: String| {
+            std::fs::write(&path, bytes).unwrap();
+            match read_as_is(&[path.clone()]) {
+                Ok((points, _)) => {
+                    assert!(
+                        may_be_read,
+                        "format {format}, {what}: read {}",
+                        points.len()
+                    );
+                    read += 1;
+                }
+                Err(e) => {
+                    assert!(!e.what.contains('\n') && e.what.len() > 20, "{e}");
+                    refused += 1;
+                }
+            }
+        };
+        for i in 0..40 {
+            let end = whole.len() * i / 40;
+            check(&whole[..end], false, format!("cut off at {end}"));
+        }
+        for i in 0..120 {
+            let at = if i < 80 {
+                i * 5
+            } else {
+                whole.len() * (i - 80) / 40
+            };
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (i % 8);
+            check(&bytes, true, format!("bit {} of byte {at}", i % 8));
+        }
+    }
+    assert!(refused > 160 && read > 40, "{refused} refused, {read} read");
+}
+
+/// A LAS or LAZ file with points on a slope, made by las-rs.
+fn made(
+    format: u8,
+    compressed: bool,
+    points: usize,
+    change: &dyn Fn(&mut las::Builder),
+) -> Vec<u8> {
+    let version = if format < 6 { (1, 2) } else { (1, 4) };
+    let mut builder = las::Builder::from(version);
+    builder.point_format = las::point::Format::new(format).unwrap();
+    builder.point_format.is_compressed = compressed;
+    let transform = |offset| las::Transform {
+        scale: 0.01,
+        offset,
+    };
+    builder.transforms = las::Vector {
+        x: transform(600_000.0),
+        y: transform(6_600_000.0),
+        z: transform(0.0),
+    };
+    change(&mut builder);
+    let header = builder.into_header().unwrap();
+    let format = *header.point_format();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made.las");
+    let out = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let mut writer = las::Writer::new(out, header).unwrap();
+    for i in 0..points {
+        let x = (i % 25) as f64;
+        let y = (i / 25) as f64;
+        writer
+            .write_point(las::Point {
+                x: 600_000.0 + x,
+                y: 6_600_000.0 + y,
+                z: 20.0 + 0.1 * x,
+                intensity: i as u16,
+                return_number: 1,
+                number_of_returns: 1,
+                gps_time: format.has_gps_time.then_some(3e8 + i as f64),
+                color: format.has_color.then(|| las::Color::new(i as u16, 2, 3)),
+                nir: format.has_nir.then_some(9),
+                ..Default::default()
+            })
+            .unwrap();
+    }
+    writer.close().unwrap();
+    drop(writer);
+    std::fs::read(&path).unwrap()
+}
