@@ -10,7 +10,7 @@ const require = createRequire(new URL('../../web/package.json', import.meta.url)
 const { chromium } = require('playwright-core');
 export const AXE = require.resolve('axe-core/axe.min.js');
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const CHROMIUM = process.env.TVILLING_BROWSER ?? '/usr/bin/chromium';
 
 const FLAGS = [
   '--headless',

@@ -32,7 +32,8 @@ export function answerTitle(card: AnswerCard): HTMLElement {
   );
 }
 
-export function departmentCard(card: DepartmentCard, actions: CardActions): HTMLElement {
+/** `titled` is the key of the feature that the answer's title already names. */
+export function departmentCard(card: DepartmentCard, actions: CardActions, titled?: string): HTMLElement {
   const shown = actions.unfolded ? card.features : card.features.slice(0, FEATURES_SHOWN);
   const rest = card.features.slice(shown.length);
   return vars(
@@ -40,7 +41,7 @@ export function departmentCard(card: DepartmentCard, actions: CardActions): HTML
       'section',
       { class: 'card', 'data-department': card.id },
       h('header', { class: 'card-head' }, h('span', { class: 'dot', 'aria-hidden': 'true' }), h('h3', {}, card.title), card.origin ? badge(card.origin) : null),
-      ...shown.map((feature) => featureCard(feature, actions)),
+      ...shown.map((feature) => featureCard(feature, actions, feature.key === titled)),
       rest.length > 0
         ? h('details', { class: 'more' }, h('summary', {}, t('answer.more_features', { count: rest.length })), ...rest.map((feature) => featureCard(feature, actions)))
         : null,
@@ -53,17 +54,19 @@ function badge(origin: 'synthetic' | 'derived'): HTMLElement {
   return h('span', { class: `badge ${origin}` }, t(origin === 'synthetic' ? 'answer.synthetic' : 'answer.derived'));
 }
 
-function featureCard(card: FeatureCard, actions: CardActions): HTMLElement {
-  const titled = card.title !== card.collectionTitle;
+function featureCard(card: FeatureCard, actions: CardActions, isTitled = false): HTMLElement {
+  const named = card.title !== card.collectionTitle;
   return h(
     'article',
     { class: 'feature', 'data-collection': card.collection },
-    h(
-      'button',
-      { type: 'button', class: 'feature-head', title: t('related.go_to', { name: card.title }), onclick: () => actions.show(card.feature) },
-      h('h4', {}, card.title),
-      h('span', { class: 'feature-kind' }, [titled ? card.collectionTitle : null, card.place].filter(Boolean).join(' · ')),
-    ),
+    isTitled
+      ? h('h4', { class: 'visually-hidden' }, card.title)
+      : h(
+          'button',
+          { type: 'button', class: 'feature-head', title: t('related.go_to', { name: card.title }), onclick: () => actions.show(card.feature) },
+          h('h4', {}, card.title),
+          h('span', { class: 'feature-kind' }, [named ? card.collectionTitle : null, card.place].filter(Boolean).join(' · ')),
+        ),
     facts(card.facts),
     card.moreFacts.length > 0 ? h('details', { class: 'more', open: actions.unfolded }, h('summary', {}, t('answer.more_facts', { count: card.moreFacts.length })), facts(card.moreFacts)) : null,
     ...card.related.map((related) => relatedSection(related, actions)),

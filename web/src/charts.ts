@@ -1,7 +1,7 @@
 // Related records drawn: signs along the road, works on a time line, traffic by
 // the hour. Each drawing has the same content as text for those who cannot see it.
 
-import { formatDay, formatDayShort, formatLength, formatNumber, todayNumber } from './format';
+import { formatLength, formatNumber, formatPeriod, todayNumber } from './format';
 import { h, quiet, s, vars } from './dom';
 import { t } from './i18n';
 import type { Related, SignMark } from './card-model';
@@ -96,39 +96,29 @@ export function workTimeline(related: Works, now: Date, show: (index: number) =>
   const start = first - margin;
   const span = last + margin - start;
   const at = (day: number) => ((day - start) / span) * 100;
-  const chart = h('div', { class: 'timeline' });
-  for (const overlap of related.overlaps) {
-    chart.append(vars(h('div', { class: 'timeline-overlap', 'aria-hidden': 'true' }), { '--from': `${at(overlap.from)}%`, '--width': `${at(overlap.to + 1) - at(overlap.from)}%` }));
-  }
-  chart.append(
-    vars(h('div', { class: at(today) > 80 ? 'timeline-today end' : 'timeline-today', 'aria-hidden': 'true' }, h('span', {}, t('related.today'))), { '--at': `${at(today)}%` }),
-  );
-  const list = h('ol', { class: 'timeline-rows' });
-  related.works.forEach((work, index) => {
-    const period = t('related.works_period', { from: formatDay(work.from), to: formatDay(work.to) });
+  const mark = (name: string, from: number, width = 0) => vars(h('span', { class: name }), { '--from': `${at(from)}%`, '--width': `${width}%` });
+  const rows = related.works.map((work, index) => {
+    const bar = h('span', { class: 'timeline-bar', 'aria-hidden': 'true' }, mark(`timeline-work${work.from <= today && today <= work.to ? ' present' : ''}`, work.from, Math.max(1.2, at(work.to + 1) - at(work.from))));
+    for (const overlap of related.overlaps) {
+      if (overlap.a === work.name || overlap.b === work.name) bar.append(mark('timeline-overlap', overlap.from, at(overlap.to + 1) - at(overlap.from)));
+    }
+    bar.append(mark('timeline-today', today));
     const details = work.facts.map((fact) => fact.value).slice(0, 2).join(' · ');
-    list.append(
+    return h(
+      'li',
+      {},
       h(
-        'li',
-        {},
-        h(
-          'button',
-          { type: 'button', class: 'timeline-row', title: t('related.go_to', { name: work.name }), onclick: () => show(index) },
-          h('span', { class: 'record-name' }, work.name),
-          h('span', { class: 'record-note' }, [period, details].filter(Boolean).join(' · ')),
-          vars(h('span', { class: `timeline-bar${work.from <= today && today <= work.to ? ' present' : ''}`, 'aria-hidden': 'true' }), {
-            '--from': `${at(work.from)}%`,
-            '--width': `${Math.max(1.2, at(work.to + 1) - at(work.from))}%`,
-          }),
-        ),
+        'button',
+        { type: 'button', class: 'timeline-row', title: t('related.go_to', { name: work.name }), onclick: () => show(index) },
+        h('span', { class: 'record-name' }, work.name),
+        h('span', { class: 'record-note' }, [formatPeriod(work.from, work.to), details].filter(Boolean).join(' · ')),
+        bar,
       ),
     );
   });
-  chart.append(list);
-  const notes = related.overlaps.map((overlap) =>
-    h('p', { class: 'warning' }, t('related.works_overlap', { a: overlap.a, b: overlap.b, from: formatDayShort(overlap.from), to: formatDayShort(overlap.to) })),
-  );
-  return h('div', {}, chart, ...notes);
+  const label = vars(h('span', { class: at(today) > 85 ? 'end' : at(today) < 15 ? 'start' : '' }, t('related.today')), { '--from': `${at(today)}%` });
+  const notes = related.overlaps.map((overlap) => h('p', { class: 'warning' }, t('related.works_overlap', { a: overlap.a, b: overlap.b, period: formatPeriod(overlap.from, overlap.to) })));
+  return h('div', {}, h('ol', { class: 'timeline' }, ...rows), h('div', { class: 'timeline-axis', 'aria-hidden': 'true' }, label), ...notes);
 }
 
 /** Bars for the kind of day that it is now, a line for the other, the present hour marked. */

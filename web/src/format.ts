@@ -1,6 +1,6 @@
 // Values as people read them: numbers, lengths and dates in the page's language.
 
-import { locale, t } from './i18n';
+import { locale, meaning, t } from './i18n';
 
 const DAY_MS = 86_400_000;
 
@@ -49,9 +49,9 @@ export function formatDay(day: number): string {
   return new Intl.DateTimeFormat(locale(), { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).format(day * DAY_MS);
 }
 
-/** `3 maj`, for places with little room. */
-export function formatDayShort(day: number): string {
-  return new Intl.DateTimeFormat(locale(), { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(day * DAY_MS);
+/** `5–20 januari 2027`: what two days have in common is said once. */
+export function formatPeriod(from: number, to: number): string {
+  return new Intl.DateTimeFormat(locale(), { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).formatRange(from * DAY_MS, to * DAY_MS);
 }
 
 /** `om 12 dagar`, `för 3 månader sedan`; days up to two months, months up to two years, then years. */
@@ -84,7 +84,7 @@ export function formatValue(value: unknown, unit: string | undefined, now: Date)
   if (typeof value === 'boolean') return t(value ? 'answer.yes' : 'answer.no');
   if (typeof value === 'string') {
     if (isDate(value)) return formatDate(value, now);
-    return withUnit(value);
+    return withUnit(meaning(value));
   }
   return JSON.stringify(value);
 }

@@ -53,6 +53,11 @@ export function t(key: MessageKey, values: Record<string, string | number> = {})
   });
 }
 
+/** Returns what a department's code word means to people, else the word itself. */
+export function meaning(word: string): string {
+  return catalogues[current][`value.${word}`] ?? word;
+}
+
 /** Returns the text in the page's language, else in the other one, else `fallback`. */
 export function pick(text: Text | undefined, fallback: string): string {
   if (!text) return fallback;

@@ -35,7 +35,7 @@ function entryView(entry: LayerEntry, state: ViewState, actions: LayerActions): 
     checked: shown,
     onchange: () => {
       actions.switchLayer(entry, input.checked);
-      details.hidden = !input.checked;
+      details.hidden = toggle.hidden = !input.checked;
     },
   });
   const percent = state.opacity[entry.collection] ?? 100;
@@ -52,8 +52,25 @@ function entryView(entry: LayerEntry, state: ViewState, actions: LayerActions): 
       actions.setOpacity(entry, Number(range.value));
     },
   });
-  const details = h('div', { class: 'layer-details', hidden: !shown }, entry.ramp ? rampLegend(entry) : null, h('div', { class: 'opacity' }, icon('eye'), range, output));
-  row.append(h('label', { class: 'layer-row', for: id }, h('span', { class: 'layer-title' }, entry.title), input), details);
+  const slider = h('div', { class: 'opacity', hidden: percent === 100 }, range, output);
+  const toggle = h(
+    'button',
+    {
+      type: 'button',
+      class: 'opacity-toggle',
+      hidden: !shown,
+      'aria-expanded': String(!slider.hidden),
+      'aria-label': t('layers.opacity_toggle', { layer: entry.title }),
+      title: t('layers.opacity_toggle', { layer: entry.title }),
+      onclick: () => {
+        slider.hidden = !slider.hidden;
+        toggle.setAttribute('aria-expanded', String(!slider.hidden));
+      },
+    },
+    icon('eye'),
+  );
+  const details = h('div', { class: 'layer-details', hidden: !shown }, slider, entry.ramp ? rampLegend(entry) : null);
+  row.append(h('div', { class: 'layer-line' }, h('label', { class: 'layer-row', for: id }, h('span', { class: 'layer-title' }, entry.title)), toggle, input), details);
   return vars(row, { '--department': entry.colour });
 }
 

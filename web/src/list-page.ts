@@ -47,7 +47,7 @@ async function renderList(root: HTMLElement): Promise<void> {
     answer.replaceChildren(
       answerTitle(card),
       ...(card.departments.length === 0 ? [h('p', { class: 'state' }, t('answer.empty'))] : []),
-      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: () => undefined, unfolded: true })),
+      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: () => undefined, unfolded: true }, card.departments[0]?.features[0]?.key)),
       ...(card.leftOut ? [h('p', { class: 'left-out' }, card.leftOut)] : []),
     );
   } catch (cause) {

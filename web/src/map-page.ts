@@ -229,7 +229,7 @@ class MapPage {
     this.openAnswer(
       answerTitle(card),
       ...(card.departments.length === 0 ? [h('p', { class: 'state' }, t('answer.empty'))] : []),
-      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: (feature) => this.show(feature), unfolded: false })),
+      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: (feature) => this.show(feature), unfolded: false }, card.departments[0]?.features[0]?.key)),
       this.coordinatesOf(asked.answer.at),
       card.leftOut ? h('p', { class: 'left-out' }, card.leftOut) : '',
     );

@@ -230,7 +230,9 @@ export class MapView {
     const main = ['==', ['get', 'role'], 'main'];
     const core = ['match', ['get', 'role'], 'main', '#ffd60a', 'related', '#8ecbff', '#ffe99a'];
     const width = (wide: number, thin: number) => ['interpolate', ['exponential', 1.3], ['zoom'], 12, ['case', main, wide * 0.6, thin * 0.6], 18, ['case', main, wide, thin]];
-    const add = (layer: object) => this.map.addLayer({ source: SELECTED, ...layer } as LayerSpecification);
+    // Names stay readable on top of the highlight; the halo of a point lies over all.
+    const labels = this.light.layers.find((layer) => layer.type === 'symbol')?.id;
+    const add = (layer: { type: string; [name: string]: unknown }) => this.map.addLayer({ source: SELECTED, ...layer } as LayerSpecification, layer.type === 'circle' ? undefined : labels);
     const round = { 'line-cap': 'round', 'line-join': 'round' };
     add({ id: 'tvilling-selected-fill', type: 'fill', filter: ['all', ['==', ['geometry-type'], 'Polygon'], main], paint: { 'fill-color': '#ffd60a', 'fill-opacity': 0.16 } });
     add({ id: 'tvilling-selected-casing', type: 'line', filter: ['!=', ['geometry-type'], 'Point'], layout: round, paint: { 'line-color': '#10243e', 'line-width': width(9, 4.5), 'line-opacity': ['case', main, 0.95, 0.6] } });

@@ -1,23 +1,25 @@
 // The map page as people use it, against a running server, in a real browser.
 //
-//   node tests/browser/map.mjs BASE_URL SCREENSHOT_FOLDER --at LON,LAT
+//   node tests/browser/run.mjs BASE_URL SCREENSHOT_FOLDER [--at LON,LAT]
 //
-// The place must lie on a road that has signs and planned works. Exit status 0
-// if everything holds, 1 with one line for each thing that does not.
+// The place must lie on a road that has signs and planned works; without one, the
+// script finds such a road among the server's own features. Exit status 0 if
+// everything holds, 1 with one line for each thing that does not. Reads
+// TVILLING_BROWSER, the browser's program, and TVILLING_STAFF_KEY, a key for staff.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { AXE, withBrowser } from './browser.mjs';
 
 const [baseUrl, folder, flag, at] = process.argv.slice(2);
-if (!baseUrl || !folder || flag !== '--at' || !at) {
-  console.error('usage: node tests/browser/map.mjs BASE_URL SCREENSHOT_FOLDER --at LON,LAT');
+if (!baseUrl || !folder || (flag !== undefined && (flag !== '--at' || !at))) {
+  console.error('usage: node tests/browser/run.mjs BASE_URL SCREENSHOT_FOLDER [--at LON,LAT]');
   process.exit(2);
 }
-const [lon, lat] = at.split(',').map(Number);
 const base = new URL(baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`);
+const [lon, lat] = at ? at.split(',').map(Number) : await busyRoad();
 const ZOOM = 17;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 mkdirSync(folder, { recursive: true });
 
 const faults = [];
@@ -27,6 +29,26 @@ function expect(holds, sentence) {
     console.log(`FAULT ${sentence}`);
     faults.push(sentence);
   }
+}
+
+/** A place in the middle of a road that has signs and the most planned works. */
+async function busyRoad() {
+  const items = async (collection) => {
+    const response = await fetch(new URL(`collections/${collection}/items?limit=10000`, base));
+    if (!response.ok) throw new Error(`${response.url} answers ${response.status}`);
+    return (await response.json()).features;
+  };
+  const [roads, signs, works] = await Promise.all(['road_links', 'signs', 'planned_works'].map(items));
+  const count = (records, road) => records.filter((record) => record.properties.link_id === road.properties.link_id && record.geometry).length;
+  const best = roads
+    .filter((road) => road.geometry && count(signs, road) > 0 && count(works, road) > 0)
+    .sort((a, b) => count(works, b) - count(works, a) || count(signs, b) - count(signs, a))[0];
+  if (!best) throw new Error('no road has both signs and planned works');
+  const line = best.geometry.type === 'MultiLineString' ? best.geometry.coordinates[0] : best.geometry.coordinates;
+  const from = Math.floor((line.length - 1) / 2);
+  const middle = [0, 1].map((axis) => (line[from][axis] + line[from + 1][axis]) / 2);
+  console.log(`at    ${best.properties.gatunamn ?? best.id}, ${middle.join(',')}`);
+  return middle;
 }
 
 /** Opens a page that notes every request to another host and every console error. */
@@ -73,7 +95,8 @@ async function isAccessible(page, state) {
   expect(found.length === 0, `axe finds no serious fault: ${state}${found.length ? ` (${found.join('; ')})` : ''}`);
 }
 
-const shot = (page, name, options) => page.screenshot({ path: path.join(folder, `${name}.png`), ...options });
+// Software rendering of a tilted map is slow; a picture may wait for it.
+const shot = (page, name, options) => page.screenshot({ path: path.join(folder, `${name}.png`), timeout: 120_000, ...options });
 const view = (rest = '') => `#${ZOOM}/${lat}/${lon}${rest}`;
 
 await withBrowser(async (open) => {
@@ -237,9 +260,9 @@ await withBrowser(async (open) => {
   await staff.page.click('#key-dialog button[type=submit]');
   await staff.page.waitForFunction(() => /gäller inte/.test(document.getElementById('key-problem')?.textContent ?? ''), null, { timeout: PATIENCE_MS });
   expect(true, 'a wrong key is refused in words');
-  if (process.env.TVILLING_KEY) {
+  if (process.env.TVILLING_STAFF_KEY) {
     const publicLayers = await staff.page.locator('#layers-panel .layer').count();
-    await staff.page.fill('#key', process.env.TVILLING_KEY);
+    await staff.page.fill('#key', process.env.TVILLING_STAFF_KEY);
     await staff.page.click('#key-dialog button[type=submit]');
     await staff.page.waitForFunction((count) => document.querySelectorAll('#layers-panel .layer').length > count, publicLayers, { timeout: PATIENCE_MS });
     await mapIsDrawn(staff.page);
