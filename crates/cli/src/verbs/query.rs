@@ -1,0 +1,115 @@
+//! `tvilling query`: everything known about a place, without a server.
+
+use anyhow::{Context, bail};
+use geodesy::Crs;
+use model::CollectionId;
+use serde_json::Value;
+use server::{App, Place};
+
+use crate::arguments::Query;
+use crate::output;
+
+pub(crate) fn run(options: Query, json: bool) -> anyhow::Result<()> {
+    let (twin, configuration) = super::open(&options.dir)?;
+    let at = parse_place(&options.at)?;
+    let crs = match options.crs.as_deref() {
+        Some(code) => Crs::from_code(code)?,
+        // Coordinates of a projected twin are far from the ranges of degrees.
+        None if at[0].abs() <= 180.0 && at[1].abs() <= 90.0 => Crs::from_code("CRS84")?,
+        None => Crs::from_code(twin.crs_code())?,
+    };
+    let collections = options
+        .collections
+        .iter()
+        .map(|id| CollectionId::new(id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let collections = (!collections.is_empty()).then_some(collections);
+    if !(options.radius >= 0.0 && options.radius.is_finite()) {
+        bail!("--radius {}: give metres from 0", options.radius);
+    }
+    let app = App::open(&options.dir, configuration.settings)?;
+    let place = Place {
+        at,
+        crs,
+        radius_m: options.radius,
+        collections,
+    };
+    let answer = app.identify_as_staff(&place)?;
+    output::print(json, &answer, &as_text(&answer));
+    Ok(())
+}
+
+fn parse_place(text: &str) -> anyhow::Result<[f64; 2]> {
+    let parsed = text.split_once(',').and_then(|(x, y)| {
+        let place = [x.trim().parse().ok()?, y.trim().parse().ok()?];
+        place.iter().all(|v: &f64| v.is_finite()).then_some(place)
+    });
+    parsed.with_context(|| {
+        format!("--at {text}: give two numbers, such as 151000.5,6921000 or 17.31,62.39")
+    })
+}
+
+/// The answer for a person: one block for each collection.
+fn as_text(answer: &Value) -> String {
+    let mut text = String::new();
+    if let Some(ground) = answer["elevation"]["ground"].as_f64() {
+        text += &format!(
+            "Ground {ground:.2} m ({}), survey {}\n",
+            answer["elevation"]["datum"]
+                .as_str()
+                .unwrap_or("unknown vertical datum"),
+            answer["elevation"]["survey"].as_str().unwrap_or_default(),
+        );
+    }
+    for collection in answer["collections"].as_array().into_iter().flatten() {
+        text += &format!("\n{}", collection["title"].as_str().unwrap_or_default());
+        if let Some(department) = collection["department"].as_str() {
+            text += &format!(" [{department}]");
+        }
+        text.push('\n');
+        for feature in collection["features"].as_array().into_iter().flatten() {
+            let distance_m = feature["distance_m"].as_f64().unwrap_or_default();
+            text += &format!("  {} at {distance_m:.1} m\n", feature["id"]);
+            text += &properties(feature, "    ");
+            for (relation, related) in feature["related"].as_object().into_iter().flatten() {
+                for record in related.as_array().into_iter().flatten() {
+                    text += &format!("    {relation} {}\n", record["id"]);
+                    text += &properties(record, "      ");
+                }
+            }
+        }
+    }
+    for part in answer["left_out"].as_array().into_iter().flatten() {
+        text += &format!("\nLeft out: {part}\n");
+    }
+    if text.is_empty() {
+        "Nothing is known about this place.".to_owned()
+    } else {
+        text
+    }
+}
+
+fn properties(feature: &Value, indent: &str) -> String {
+    let mut text = String::new();
+    for (name, value) in feature["properties"].as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::String(value) => text += &format!("{indent}{name}: {value}\n"),
+            value => text += &format!("{indent}{name}: {value}\n"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_two_finite_numbers() {
+        assert_eq!(parse_place("17.31, 62.39").ok(), Some([17.31, 62.39]));
+        for bad in ["", "1", "1;2", "a,b", "1,2,3", "NaN,1"] {
+            assert!(parse_place(bad).is_err(), "{bad}");
+        }
+    }
+}

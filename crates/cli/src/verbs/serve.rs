@@ -1,0 +1,46 @@
+//! `tvilling serve`: a twin over HTTP.
+
+use std::io::Write;
+
+use anyhow::Context;
+use serde_json::json;
+use server::App;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::Serve;
+use crate::output;
+
+pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
+    let (_, mut configuration) = super::open(&options.dir)?;
+    if options.public_url.is_some() {
+        configuration.settings.public_url = options.public_url;
+    }
+    let name = configuration.settings.name.clone();
+    let app = App::open(&options.dir, configuration.settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(options.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}: is another server there?",
+                options.listen
+            )
+        })?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let object = json!({ "url": url, "name": name });
+        output::print(json, &object, &format!("{name} is served on {url}"));
+        // Whoever started us may be waiting for that line behind a pipe.
+        let _ = std::io::stdout().flush();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        server::serve(listener, app, shutdown).await?;
+        Ok(())
+    })
+}
