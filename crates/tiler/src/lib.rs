@@ -1,9 +1,28 @@
 //! A view and an address to the bytes of a tile. Synchronous and pure: equal
 //! views, addresses and options give equal bytes.
+//!
+//! Vector tiles go through these modules, in this order: `frame` (where the tile
+//! lies), `shapes` (a geometry's way into it) with `simplify`, `clip` and `rings`,
+//! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
+//!
+//! It knows nothing of HTTP, and keeps no caches.
 
-use geodesy::TileMatrixSet;
-use model::TileCoord;
+mod clip;
+mod frame;
+mod mvt;
+mod rings;
+mod shapes;
+mod simplify;
+mod vector;
+
+use geodesy::{Crs, TileMatrixSet, Transform};
+use model::{Bounds, TileCoord};
 use store::{CollectionView, HeightKind, SurveyView};
+
+use crate::frame::Frame;
+use crate::vector::LayerBuilder;
+
+pub use crate::vector::DEFAULT_BYTE_LIMIT;
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +47,7 @@ pub struct VectorTile {
     /// MVT 2.1, not compressed; empty if no feature shows.
     pub bytes: Vec<u8>,
     /// What was given up to keep the byte limit, one sentence for each step taken.
+    /// Plain ASCII without line breaks, fit for an HTTP header.
     pub sacrifices: Vec<String>,
 }
 
@@ -38,14 +58,105 @@ pub struct VectorOptions {
     pub byte_limit: usize,
 }
 
+impl Default for VectorOptions {
+    fn default() -> VectorOptions {
+        VectorOptions {
+            byte_limit: DEFAULT_BYTE_LIMIT,
+        }
+    }
+}
+
 /// Makes a vector tile with one layer for each collection that shows something.
+///
+/// Layers are named by the ids of their collections and come in the order given.
+/// Coordinates are 4096 to a side, and geometry reaches 64 of them over the edge.
+/// Every polygon is valid and turns as MVT 2.1 wants it.
+///
+/// # Errors
+///
+/// [`Error::NoSuchTile`] if the set has no such tile; else those of reading and
+/// transforming.
 pub fn vector_tile(
-    _collections: &[CollectionView],
-    _tms: &TileMatrixSet,
-    _tile: TileCoord,
-    _options: &VectorOptions,
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
-    todo!()
+    let mut ways = None;
+    if let Some(first) = collections.first() {
+        let twin_crs = Crs::from_code(first.crs_code())?;
+        let forward = Transform::new(&twin_crs, &tms.crs)?;
+        if !forward.is_identity() {
+            ways = Some((forward, Transform::new(&tms.crs, &twin_crs)?));
+        }
+    }
+    let frame = Frame::new(ways.as_ref().map(|(forward, _)| forward.clone()), tms, tile)?;
+    let Some(tile_bounds) = frame.bounds() else {
+        return Err(Error::NoSuchTile {
+            tms: tms.id.clone(),
+            tile,
+        });
+    };
+    // The box to ask each collection for, in the twin's CRS.
+    let mut queries = Vec::new();
+    for collection in collections {
+        let Some(all) = &collection.meta().bounds else {
+            continue;
+        };
+        let query = match &ways {
+            None => Some(tile_bounds),
+            Some((forward, back)) => query_box(all, &tile_bounds, forward, back),
+        };
+        queries.extend(query.filter(|q| q.intersects(all)).map(|q| (collection, q)));
+    }
+    vector::within_limit(&frame, options.byte_limit, |tolerance| {
+        let mut layers = Vec::new();
+        for (collection, query) in &queries {
+            let meta = collection.meta();
+            let mut layer = LayerBuilder::new(
+                meta.id.as_str(),
+                &meta.schema,
+                meta.data_origin,
+                &frame,
+                tolerance,
+            );
+            for feature in collection.within(query)? {
+                layer.add(&feature?);
+            }
+            layers.push(layer);
+        }
+        Ok(layers)
+    })
+}
+
+/// Returns the twin's box of what a tile shows of a collection; none if they lie
+/// apart.
+///
+/// A tile can be larger than the area for which the twin's CRS is meant, up to
+/// the whole world. So the tile's box is cut to the collection's before it is
+/// transformed; and where even that fails, all of the collection is asked for.
+fn query_box(
+    all: &Bounds,
+    tile: &Bounds,
+    forward: &Transform,
+    back: &Transform,
+) -> Option<Bounds> {
+    let Ok(all_in_tms) = forward.bounds(all) else {
+        return Some(*all);
+    };
+    if !all_in_tms.intersects(tile) {
+        return None;
+    }
+    let common = Bounds::new(
+        tile.min_x().max(all_in_tms.min_x()),
+        tile.min_y().max(all_in_tms.min_y()),
+        tile.max_x().min(all_in_tms.max_x()),
+        tile.max_y().min(all_in_tms.max_y()),
+    );
+    common
+        .ok()
+        .and_then(|common| back.bounds(&common).ok())
+        .or(Some(*all))
 }
 
 /// File format of an image.
@@ -82,6 +193,13 @@ pub fn terrain_rgb_tile(
 }
 
 /// Compresses with gzip, the same bytes every time.
-pub fn gzip(_bytes: &[u8]) -> Vec<u8> {
-    todo!()
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    // Level 6 is where more time stops buying much; the header has no time stamp.
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let mut out = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let len = compressor
+        .gzip_compress(bytes, &mut out)
+        .expect("the buffer is as large as the bound says");
+    out.truncate(len);
+    out
 }

@@ -1,0 +1,211 @@
+//! Vector tiles: which features and attributes a tile shows, and what it gives
+//! up when it grows too large.
+
+use model::{Column, ColumnKind, DataOrigin, Feature, Schema, Value};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::VectorTile;
+use crate::frame::{EXTENT, Frame, PIXEL};
+use crate::mvt::Layer;
+use crate::shapes::Shaper;
+
+/// Most bytes of a tile before compression: the limit that tippecanoe made
+/// customary. Phones stall on larger ones.
+pub const DEFAULT_BYTE_LIMIT: usize = 500_000;
+
+/// Most features that a layer of a tile holds at once, which bounds memory: some
+/// 30 MB. A feature takes at least 10 bytes, so that twice as many as fit within
+/// the usual byte limit are weighed against each other.
+const FEATURE_LIMIT: usize = 100_000;
+
+/// Columns that are kept for their text when most attributes must go: the first
+/// of these that a collection has.
+const LABEL_COLUMNS: [&str; 10] = [
+    "label", "name", "namn", "title", "titel", "benamning", "beteckning", "adress", "address",
+    "fastighet",
+];
+
+/// Collects what a tile shows of one collection.
+pub(crate) struct LayerBuilder<'a> {
+    layer: Layer,
+    shaper: Shaper<'a>,
+    /// Features below this importance are not collected.
+    floor: f64,
+    left_out: usize,
+    /// Where all features share an origin that none of the columns tells.
+    origin: Option<Value>,
+    essential: Vec<String>,
+}
+
+impl<'a> LayerBuilder<'a> {
+    /// Starts the layer called `name`, in which lines may move by `tolerance` tile units.
+    pub(crate) fn new(
+        name: &str,
+        schema: &Schema,
+        data_origin: Option<DataOrigin>,
+        frame: &'a Frame,
+        tolerance: f64,
+    ) -> LayerBuilder<'a> {
+        let mut keys: Vec<String> = schema.columns.iter().map(|c| c.name.clone()).collect();
+        let mut essential = vec![DataOrigin::ATTRIBUTE.to_owned()];
+        essential.extend(label_column(schema).map(|column| column.name.clone()));
+        let mut origin = None;
+        if schema.position(DataOrigin::ATTRIBUTE).is_none() {
+            origin = data_origin.map(|o| Value::Text(o.as_str().to_owned()));
+            keys.push(DataOrigin::ATTRIBUTE.to_owned());
+        }
+        LayerBuilder {
+            layer: Layer::new(name, EXTENT, keys),
+            shaper: Shaper::new(frame, tolerance),
+            floor: 0.0,
+            left_out: 0,
+            origin,
+            essential,
+        }
+    }
+
+    /// Adds what the tile shows of a feature.
+    pub(crate) fn add(&mut self, feature: &Feature) {
+        let Some(geometry) = &feature.geometry else {
+            return;
+        };
+        let chance = chance(feature.id.get());
+        let id = feature.id.get();
+        let origin_key = feature.values.len() as u32;
+        let origin = self.origin.as_ref();
+        let (floor, left_out) = (self.floor, &mut self.left_out);
+        self.shaper.shape(
+            geometry,
+            chance,
+            &mut self.layer,
+            Layer::geometry_mut,
+            |layer, shown| {
+                let importance = shown.pixels / chance;
+                if importance < floor {
+                    layer.drop_pending();
+                    *left_out += 1;
+                    return;
+                }
+                let values = (0..).zip(&feature.values);
+                let values = values.chain(origin.map(|origin| (origin_key, origin)));
+                layer.push(id, shown.kind, importance, values);
+            },
+        );
+        if self.layer.len() > FEATURE_LIMIT {
+            self.shed();
+        }
+    }
+
+    /// Raises the floor by doubling until the limit is kept. Where it ends up
+    /// depends on the features, not on their order.
+    fn shed(&mut self) {
+        let before = self.layer.len();
+        while self.layer.count_over(self.floor) > FEATURE_LIMIT {
+            self.floor = if self.floor == 0.0 { 2f64.powi(-10) } else { self.floor * 2.0 };
+        }
+        self.layer.shed(self.floor);
+        self.left_out += before - self.layer.len();
+    }
+}
+
+/// Returns the tile of the layers that `build` collects when lines may move by a
+/// given number of tile units, within `byte_limit`.
+///
+/// A tile over the limit gives up, in this order and until it fits:
+/// 1. detail: lines move by up to one pixel;
+/// 2. attributes, but for `data_origin` and one that serves as a label;
+/// 3. features, those first that paint the fewest pixels: a feature that paints n
+///    pixels and has drawn the number u, over 0 and up to 1, stays while n/u is over a
+///    rising floor. So of many alike a fair share stays, the same share everywhere,
+///    and nothing depends on the order in which features lie in the store.
+pub(crate) fn within_limit<'a, E>(
+    frame: &Frame,
+    byte_limit: usize,
+    build: impl Fn(f64) -> Result<Vec<LayerBuilder<'a>>, E>,
+) -> Result<VectorTile, E> {
+    let mut sacrifices = Vec::new();
+    let mut layers = build(frame.tolerance())?;
+    let mut bytes = encode(&layers, 0.0, false);
+    if bytes.len() > byte_limit {
+        layers = build(PIXEL)?;
+        let simpler = encode(&layers, 0.0, false);
+        if simpler.len() < bytes.len() {
+            sacrifices.push("lines simplified to one pixel".to_owned());
+            bytes = simpler;
+        }
+    }
+    if bytes.len() > byte_limit {
+        let bare = encode(&layers, 0.0, true);
+        if bare.len() < bytes.len() {
+            sacrifices.push("attributes left out except data_origin and a label".to_owned());
+            bytes = bare;
+        }
+    }
+    if bytes.len() > byte_limit {
+        let all: usize = layers.iter().map(|l| l.layer.len()).sum();
+        let floor = lowest_floor(&layers, byte_limit);
+        bytes = encode(&layers, floor, true);
+        let kept: usize = layers.iter().map(|l| l.layer.count_over(floor)).sum();
+        sacrifices.push(format!(
+            "{} of {all} features left out, smallest first",
+            all - kept
+        ));
+    }
+    for builder in &layers {
+        let name = builder.layer.name();
+        let mut tell = |count: usize, what: &str| {
+            if count > 0 {
+                sacrifices.push(format!("{count} {what} of {name} left out"));
+            }
+        };
+        tell(builder.left_out, "smallest features");
+        tell(builder.shaper.out_of_domain, "features without a place in this grid");
+        tell(builder.shaper.unrepaired, "polygons that could not be made valid");
+    }
+    Ok(VectorTile { bytes, sacrifices })
+}
+
+fn encode(layers: &[LayerBuilder], floor: f64, bare: bool) -> Vec<u8> {
+    let mut tile = Vec::new();
+    for builder in layers {
+        let keep_key = |key: &str| !bare || builder.essential.iter().any(|e| e == key);
+        builder.layer.write(floor, &keep_key, &mut tile);
+    }
+    tile
+}
+
+/// The lowest floor, in steps of a quarter octave, with which the tile keeps the limit.
+fn lowest_floor(layers: &[LayerBuilder], byte_limit: usize) -> f64 {
+    let floor_at = |step: i32| 2f64.powf(f64::from(step) / 4.0);
+    let largest = layers
+        .iter()
+        .map(|l| l.layer.max_importance())
+        .fold(1.0, f64::max);
+    // Below 2⁻¹⁰ pixels nothing is shown; above the largest nothing is left.
+    let (mut low, mut high) = (-40, (largest.log2() * 4.0).ceil() as i32 + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if encode(layers, floor_at(middle), true).len() <= byte_limit {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    floor_at(low)
+}
+
+/// A number over 0 and up to 1 that belongs to a feature: as if drawn, but the
+/// same for ever.
+fn chance(id: u64) -> f64 {
+    const STEPS: f64 = (1_u64 << 53) as f64;
+    ((xxh3_64(&id.to_le_bytes()) >> 11) as f64 + 1.0) / STEPS
+}
+
+fn label_column(schema: &Schema) -> Option<&Column> {
+    LABEL_COLUMNS.iter().find_map(|label| {
+        schema
+            .columns
+            .iter()
+            .find(|c| c.kind == ColumnKind::Text && c.name.eq_ignore_ascii_case(label))
+    })
+}
