@@ -1,6 +1,14 @@
 //! A view asked a question: what is known about a place.
 //!
-//! It knows nothing of HTTP, or of how bytes lie on disk.
+//! [`identify`] answers a click from every collection that the view shows, with what
+//! declared [`Relations`] lead to. It knows nothing of HTTP, or of how bytes lie on disk.
+
+mod distance;
+mod identify;
+mod relations;
+
+pub use identify::identify;
+pub use relations::Relations;
 
 use model::{CollectionId, DataOrigin, Feature, Source, VerticalDatum};
 
@@ -43,7 +51,8 @@ pub struct Click {
     pub at: [f64; 2],
     /// Features no further than this answer.
     pub radius_m: f64,
-    /// Only these; all visible ones if none are given.
+    /// Only these collections, and elevation only from the surveys among them, if there
+    /// are any; all visible ones if none are given.
     pub collections: Option<Vec<CollectionId>>,
     /// Most features of one collection.
     pub limit: usize,
@@ -125,11 +134,8 @@ pub struct RelatedAnswer {
 pub struct LeftOut {
     /// Collection, relation or "elevation".
     pub part: String,
-    /// Why.
+    /// Why, in words that any caller may read.
     pub reason: String,
-}
-
-/// Answers a click.
-pub fn identify(_view: &store::View, _relations: &[Relation], _click: &Click) -> Answer {
-    todo!()
+    /// The error behind it, for logs: it may name files of the server.
+    pub detail: Option<String>,
 }
