@@ -22,7 +22,7 @@ use model::{
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry, is_name_of_ours};
 use crate::files::{self, FileRef};
-use crate::segment::{self, Segment};
+use crate::segment::{self, Layer, Segment};
 use crate::twin::open_segment;
 use crate::view::HeightKind;
 use crate::{Error, PointLayout, SurveyWriter, heights};
@@ -40,6 +40,8 @@ pub struct Transaction {
     /// Files of the catalog that is live.
     live: BTreeSet<String>,
     staged: Vec<PathBuf>,
+    /// Folders that may have been made for them, innermost first.
+    folders: Vec<PathBuf>,
     /// Number of things staged so far, which keeps names apart.
     count: u32,
     /// Unlocked by the operating system when it is closed, even by a `kill -9`.
@@ -86,6 +88,7 @@ impl Transaction {
             catalog,
             live,
             staged: Vec::new(),
+            folders: Vec::new(),
             count: 0,
             _lock: lock,
         })
@@ -144,6 +147,7 @@ impl Transaction {
     /// [`Error::Refused`] if the steps of coordinates make no sense; [`Error::Io`].
     pub fn begin_survey(&mut self, layout: PointLayout) -> Result<SurveyWriter, Error> {
         let folder = self.dir.join("surveys");
+        self.folders.push(folder.clone());
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let path = folder.join(format!("{}-staged.laz", self.next_stem()));
         self.staged.push(path.clone());
@@ -355,8 +359,12 @@ impl Transaction {
             return Ok(None);
         }
         let stem = self.dir.join(format!("collections/{id}/{stem}"));
-        let crs_code = self.catalog.crs_code.clone();
-        let written = segment::write(&stem, schema, &crs_code, features, &mut self.staged)?;
+        let layer = Layer {
+            name: id.as_str(),
+            schema,
+            crs_code: &self.catalog.crs_code,
+        };
+        let written = segment::write(&stem, &layer, features, &mut self.staged)?;
         let describe = |path: &Path| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             FileRef::of(&self.dir, format!("collections/{id}/{file}"))
@@ -381,8 +389,9 @@ impl Transaction {
         FileRef::of(&self.dir, name)
     }
 
-    fn make_folder(&self, kind: &str, id: &CollectionId) -> Result<(), Error> {
+    fn make_folder(&mut self, kind: &str, id: &CollectionId) -> Result<(), Error> {
         let folder = self.dir.join(kind).join(id.as_str());
+        self.folders.push(folder.clone());
         fs::create_dir_all(&folder).map_err(Error::io(&folder))
     }
 
@@ -399,8 +408,10 @@ impl Drop for Transaction {
         for path in &self.staged {
             // One that stays is unreferenced and goes with the next change.
             let _ = fs::remove_file(path);
-            // Goes if it was made for this change: one with other files stays.
-            let _ = path.parent().map(fs::remove_dir);
+        }
+        for folder in &self.folders {
+            // One with files in it stays.
+            let _ = fs::remove_dir(folder);
         }
     }
 }

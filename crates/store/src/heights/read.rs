@@ -131,6 +131,9 @@ impl HeightMap {
         };
         let (west, east) = inside(left, columns, level.columns);
         let (north, south) = inside(top, rows, level.rows);
+        if west == east || north == south {
+            return Ok(grid);
+        }
         let across = level.columns.div_ceil(TILE);
         for tile_row in north / TILE..south.div_ceil(TILE) {
             for tile_column in west / TILE..east.div_ceil(TILE) {

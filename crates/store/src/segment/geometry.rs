@@ -143,7 +143,7 @@ fn without_empty(geometry: &Geometry<f64>) -> Option<Geometry<f64>> {
         }
         Geometry::GeometryCollection(c) => {
             let parts: Vec<_> = c.0.iter().filter_map(without_empty).collect();
-            (!parts.is_empty()).then(|| Geometry::GeometryCollection(GeometryCollection(parts)))
+            (!parts.is_empty()).then_some(Geometry::GeometryCollection(GeometryCollection(parts)))
         }
         Geometry::Line(l) => Some(LineString(vec![l.start, l.end]).into()),
         Geometry::Rect(r) => Some(r.to_polygon().into()),

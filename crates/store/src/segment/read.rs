@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use flatbuffers::InvalidFlatbuffer;
 use flatgeobuf::{
     ColumnType, Feature as FeatureTable, GeometryType, size_prefixed_root_as_feature,
     size_prefixed_root_as_header,
@@ -223,7 +224,7 @@ impl FgbFile {
         }
         let buffer = sized(bytes, MAGIC.len()).ok_or_else(|| corrupt("its header is cut short"))?;
         let header = size_prefixed_root_as_header(buffer)
-            .map_err(|error| corrupt(&format!("its header is damaged: {error}")))?;
+            .map_err(|error| corrupt(&format!("its header is damaged: {}", first_line(&error))))?;
         let columns = header.columns().into_iter().flatten();
         let columns: Vec<_> = columns
             .map(|column| (column.name().to_owned(), column.type_()))
@@ -344,7 +345,7 @@ impl FgbFile {
 
     fn table(&self, offset: u64) -> Result<FeatureTable<'_>, Error> {
         size_prefixed_root_as_feature(self.buffer(offset)?)
-            .map_err(|error| self.corrupt(offset, &error.to_string()))
+            .map_err(|error| self.corrupt(offset, &first_line(&error)))
     }
 
     fn id_of(&self, table: &FeatureTable<'_>, offset: u64) -> Result<FeatureId, Error> {
@@ -383,6 +384,12 @@ impl FgbFile {
             format!("the feature at byte {at} is damaged: {what}"),
         )
     }
+}
+
+/// What the verifier found, without its trace through the tables.
+fn first_line(error: &InvalidFlatbuffer) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// The buffer that starts at `start` with its own length; none if it is cut short.

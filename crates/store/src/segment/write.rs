@@ -26,6 +26,17 @@ pub(crate) const TEXT_BYTES_MAX: usize = 64 << 20;
 /// no table that a person fills has a tenth of this.
 pub(crate) const COLUMNS_MAX: usize = 10_000;
 
+/// What the files of a segment say of its features.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer<'a> {
+    /// What GIS programs call it.
+    pub(crate) name: &'a str,
+    /// Columns of the features.
+    pub(crate) schema: &'a Schema,
+    /// CRS of the coordinates.
+    pub(crate) crs_code: &'a str,
+}
+
 /// The files of a segment that has been written, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -40,8 +51,7 @@ pub(crate) struct Written {
 }
 
 /// Writes a segment of at least one feature to `STEM.fgb`, `STEM-rows.fgb` and
-/// `STEM.ids`, and makes the files durable. `stem` is a path. Each file is named
-/// to `staged` before it is made.
+/// `STEM.ids`, and makes the files durable. `stem` is a path. Each file is named to `staged` before it is made.
 ///
 /// # Errors
 ///
@@ -49,11 +59,11 @@ pub(crate) struct Written {
 /// not fit the schema; [`Error::Io`].
 pub(crate) fn write(
     stem: &Path,
-    schema: &Schema,
-    crs_code: &str,
+    layer: &Layer<'_>,
     features: Vec<Feature>,
     staged: &mut Vec<PathBuf>,
 ) -> Result<Written, Error> {
+    let schema = layer.schema;
     if schema.columns.len() > COLUMNS_MAX {
         return Err(Error::Refused(format!(
             "{} columns are over the limit of {COLUMNS_MAX}",
@@ -72,13 +82,12 @@ pub(crate) fn write(
     let places_path = (!places.is_empty()).then(|| name(".fgb"));
     if let (Some(path), Some(bounds)) = (&places_path, bounds) {
         staged.push(path.clone());
-        write_places(path, schema, crs_code, &places, bounds, &mut entries)
-            .map_err(Error::io(path))?;
+        write_places(path, layer, &places, bounds, &mut entries).map_err(Error::io(path))?;
     }
     let rows_path = (!rows.is_empty()).then(|| name("-rows.fgb"));
     if let Some(path) = &rows_path {
         staged.push(path.clone());
-        write_rows(path, schema, crs_code, &rows, &mut entries).map_err(Error::io(path))?;
+        write_rows(path, layer, &rows, &mut entries).map_err(Error::io(path))?;
     }
     entries.sort_unstable_by_key(|(id, _)| *id);
     let ids_path = name(".ids");
@@ -186,8 +195,7 @@ fn check_values(schema: &Schema, values: &[Value]) -> Result<(), String> {
 
 fn write_places(
     path: &Path,
-    schema: &Schema,
-    crs_code: &str,
+    layer: &Layer<'_>,
     places: &[Place],
     bounds: Bounds,
     entries: &mut Vec<(FeatureId, Position)>,
@@ -197,9 +205,7 @@ fn write_places(
         .iter()
         .all(|place| geometry::kind(&place.geometry) == first_kind);
     let header = header(&HeaderOf {
-        path,
-        schema,
-        crs_code,
+        layer,
         geometry_type: if uniform {
             first_kind
         } else {
@@ -233,15 +239,12 @@ fn write_places(
 
 fn write_rows(
     path: &Path,
-    schema: &Schema,
-    crs_code: &str,
+    layer: &Layer<'_>,
     rows: &[Row],
     entries: &mut Vec<(FeatureId, Position)>,
 ) -> io::Result<()> {
     let header = header(&HeaderOf {
-        path,
-        schema,
-        crs_code,
+        layer,
         geometry_type: GeometryType::Unknown,
         features_count: rows.len() as u64,
         bounds: None,
@@ -290,9 +293,7 @@ impl Encoder {
 }
 
 struct HeaderOf<'a> {
-    path: &'a Path,
-    schema: &'a Schema,
-    crs_code: &'a str,
+    layer: &'a Layer<'a>,
     geometry_type: GeometryType,
     features_count: u64,
     bounds: Option<Bounds>,
@@ -301,10 +302,9 @@ struct HeaderOf<'a> {
 /// The first bytes of a file, up to its index or features.
 fn header(of: &HeaderOf<'_>) -> Vec<u8> {
     let mut buffer = FlatBufferBuilder::new();
-    let name = of.path.file_stem().unwrap_or_default().to_string_lossy();
-    let columns: Vec<_> = columns(&mut buffer, of.schema);
+    let columns: Vec<_> = columns(&mut buffer, of.layer.schema);
     let args = HeaderArgs {
-        name: Some(buffer.create_string(&name)),
+        name: Some(buffer.create_string(of.layer.name)),
         envelope: of.bounds.map(|b| buffer.create_vector(&b.to_array())),
         geometry_type: of.geometry_type,
         columns: Some(buffer.create_vector(&columns)),
@@ -314,7 +314,7 @@ fn header(of: &HeaderOf<'_>) -> Vec<u8> {
         } else {
             0
         },
-        crs: Some(crs(&mut buffer, of.crs_code)),
+        crs: Some(crs(&mut buffer, of.layer.crs_code)),
         ..HeaderArgs::default()
     };
     let header = Header::create(&mut buffer, &args);

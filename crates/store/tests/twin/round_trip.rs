@@ -1,68 +1,10 @@
-//! What is put into a twin comes out of it: from outside, as the other crates see it.
-
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! What is put into a twin comes out of it.
 
 use geo_types::{Geometry, line_string, point, polygon};
-use model::{
-    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Feature, FeatureId, GeometryKind,
-    Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum,
-};
-use store::{HeightKind, PointLayout, PutMode, Twin};
+use model::{Access, Bounds, Feature, Grid, Value};
+use store::{HeightKind, PutMode, Twin};
 
-fn id(number: u64) -> FeatureId {
-    FeatureId::new(number).unwrap()
-}
-
-fn source() -> Source {
-    Source {
-        files: vec!["vägar.gpkg".to_owned()],
-        delivered: "2026-11-21T12:00:00Z".parse().unwrap(),
-    }
-}
-
-fn collection(name: &str, columns: &[(&str, ColumnKind)]) -> Collection {
-    Collection {
-        id: CollectionId::new(name).unwrap(),
-        title: "Vägar".to_owned(),
-        department: Some("Gatukontoret".to_owned()),
-        schema: Schema {
-            columns: columns
-                .iter()
-                .map(|(name, kind)| Column {
-                    name: (*name).to_owned(),
-                    kind: *kind,
-                })
-                .collect(),
-            geometry: GeometryKind::Mixed,
-        },
-        feature_count: 0,
-        bounds: None,
-        source: source(),
-        data_origin: None,
-    }
-}
-
-const EVERY_KIND: [(&str, ColumnKind); 7] = [
-    ("öppen", ColumnKind::Boolean),
-    ("antal", ColumnKind::Integer),
-    ("bredd", ColumnKind::Number),
-    ("namn", ColumnKind::Text),
-    ("dag", ColumnKind::Date),
-    ("stund", ColumnKind::Instant),
-    ("mer", ColumnKind::Json),
-];
-
-fn every_value() -> Vec<Value> {
-    vec![
-        Value::Boolean(true),
-        Value::Integer(-7),
-        Value::Number(3.25),
-        Value::Text("Åsgatan".to_owned()),
-        Value::Date("2026-02-28".parse().unwrap()),
-        Value::Instant("2026-02-28T23:59:59.5Z".parse().unwrap()),
-        Value::Json(r#"{"a":[1,2]}"#.to_owned()),
-    ]
-}
+use crate::common::{EVERY_KIND, batch, collection, every_value, id, layout, survey};
 
 fn every_geometry() -> Vec<Option<Geometry<f64>>> {
     let square = polygon![
@@ -142,33 +84,6 @@ fn every_kind_of_geometry_and_value_comes_back() {
     let report = store::check(dir.path()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!((report.files, report.features), (5, 9));
-    if let Some(keep) = std::env::var_os("KEEP_TWIN") {
-        std::process::Command::new("cp")
-            .arg("-r")
-            .arg(dir.path())
-            .arg(keep)
-            .status()
-            .unwrap();
-    }
-}
-
-fn batch(n: usize) -> PointBatch {
-    PointBatch {
-        x: (0..n).map(|i| 150_000.0 + i as f64 * 0.37).collect(),
-        y: (0..n).map(|i| 6_500_000.0 + (i % 100) as f64).collect(),
-        z: (0..n).map(|i| 12.0 + (i % 7) as f64 * 0.01).collect(),
-        intensity: vec![500; n],
-        return_number: vec![1; n],
-        number_of_returns: vec![2; n],
-        classification: vec![2; n],
-        flags: vec![8; n],
-        scan_angle_deg: vec![-12.0; n],
-        user_data: vec![1; n],
-        point_source_id: vec![7; n],
-        gps_time_s: vec![1.5; n],
-        rgb: vec![[1, 2, 3]; n],
-        nir: Vec::new(),
-    }
 }
 
 #[test]
@@ -182,32 +97,18 @@ fn a_survey_comes_back_with_its_heights() {
         }
     }
     let mut change = twin.begin().unwrap();
-    let layout = PointLayout {
-        crs_wkt: "PROJCS[\"none\"]".to_owned(),
-        scale_m: [0.01; 3],
-        has_rgb: true,
-        has_nir: false,
-    };
-    let mut points = change.begin_survey(layout).unwrap();
+    let mut points = change.begin_survey(layout()).unwrap();
     points.write(&batch(1000)).unwrap();
     points.write(&batch(500)).unwrap();
-    let survey = Survey {
-        id: CollectionId::new("flight-2026").unwrap(),
-        title: "Flygning".to_owned(),
-        department: None,
-        point_count: 0,
-        bounds: Bounds::new(150_000.0, 6_500_000.0, 150_370.0, 6_500_099.0).unwrap(),
-        elevation_range_m: [12.0, 12.06],
-        vertical: VerticalDatum::Known {
-            code: "EPSG:5613".to_owned(),
-            name: "RH2000 height".to_owned(),
-        },
-        flown: Some("2026-05-01".parse().unwrap()),
-        source: source(),
-        data_origin: None,
-    };
     change
-        .put_survey(survey, points, &grid, &grid, PutMode::Create, "{}")
+        .put_survey(
+            survey("flight-2026"),
+            points,
+            &grid,
+            &grid,
+            PutMode::Create,
+            "{}",
+        )
         .unwrap();
     change.commit().unwrap();
 
@@ -252,12 +153,4 @@ fn a_survey_comes_back_with_its_heights() {
     let report = store::check(dir.path()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!((report.files, report.features), (5, 1500));
-    if let Some(keep) = std::env::var_os("KEEP_TWIN") {
-        std::process::Command::new("cp")
-            .arg("-r")
-            .arg(dir.path())
-            .arg(keep)
-            .status()
-            .unwrap();
-    }
 }

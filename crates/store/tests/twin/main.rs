@@ -1,0 +1,10 @@
+//! The store as the other crates see it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod changes;
+mod common;
+mod crashes;
+mod damage;
+mod reading;
+mod round_trip;
