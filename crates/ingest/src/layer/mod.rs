@@ -4,7 +4,10 @@
 //! ([`raw`]); [`prepare`] transforms and repairs them on all cores; [`schema`]
 //! types their attributes over the whole file; [`ids`] identifies them.
 
+mod archive;
+mod csv;
 mod dates;
+mod flatgeobuf;
 mod geojson;
 mod geopackage;
 mod ids;
@@ -12,9 +15,11 @@ mod prepare;
 mod raw;
 mod repair;
 mod schema;
+mod shapefile;
 mod wkb;
 
 use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use geodesy::{Crs, Transform};
@@ -83,13 +88,17 @@ fn read_raw(path: &Path, format: Format, options: &LayerOptions) -> Result<RawLa
     match format {
         Format::GeoJson => geojson::read_geojson(open()?),
         Format::Sqlite => geopackage::read_geopackage(path, layer),
+        Format::Shapefile => shapefile::read_beside(path),
+        Format::Zip => archive::read_archive(open()?, layer),
+        Format::FlatGeobuf => flatgeobuf::read_flatgeobuf(BufReader::new(open()?)),
         Format::Las => Err(Refusal::new(
             "is a LAS or LAZ point cloud, not a layer: ingest it as a survey",
         )),
-        other => Err(Refusal::new(format!(
-            "is {}, which is not read",
-            other.name()
-        ))),
+        Format::Csv => {
+            let bytes = std::fs::read(path)
+                .map_err(|error| Refusal::new(format!("cannot be read: {error}")))?;
+            csv::read_csv(&bytes)
+        }
     }
 }
 

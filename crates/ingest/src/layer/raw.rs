@@ -99,8 +99,11 @@ pub(crate) enum Texts {
     Texts,
     /// Dates and instants too: JSON has no types for them.
     Dates,
-    /// Anything: CSV has no types.
+    /// Anything: CSV has no types. Numbers have a decimal point; a comma would
+    /// stand between thousands.
     Anything,
+    /// Anything, and numbers may have a decimal comma.
+    AnythingDecimalComma,
 }
 
 /// A feature, before repair.

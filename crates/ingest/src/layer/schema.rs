@@ -53,6 +53,12 @@ pub(crate) fn infer(
         .collect()
 }
 
+impl Texts {
+    fn may_be_anything(self) -> bool {
+        matches!(self, Texts::Anything | Texts::AnythingDecimalComma)
+    }
+}
+
 /// What the values of a column have been so far.
 #[derive(Default)]
 struct Evidence {
@@ -93,10 +99,12 @@ impl Evidence {
                     not.date = not.date || dates::date(text).is_none();
                     not.instant = not.instant || dates::instant(text).is_none();
                 }
-                if texts == Texts::Anything {
+                if texts.may_be_anything() {
                     not.boolean = not.boolean || boolean(text).is_none();
                     not.integer = not.integer || integer(text).is_none();
-                    not.number = not.number || number(text).is_none();
+                    not.number = not.number
+                        || number(text).is_none()
+                        || (texts == Texts::Anything && text.contains(','));
                 }
             }
         }
@@ -132,7 +140,7 @@ impl Evidence {
 
     fn text_kind(&self, texts: Texts) -> ColumnKind {
         let dates = texts != Texts::Texts;
-        let anything = texts == Texts::Anything;
+        let anything = texts.may_be_anything();
         if dates && !self.not.date {
             ColumnKind::Date
         } else if dates && !self.not.instant {
