@@ -3,8 +3,7 @@
 //! The one place of the layer side with threads: features are prepared in
 //! chunks, each on its own, and come back in the order in which they went in.
 
-use geo::MapCoordsInPlace;
-use geo_types::{Coord, Geometry};
+use geo_types::{Coord, Geometry, LineString, Polygon};
 use geodesy::Transform;
 use rayon::prelude::*;
 
@@ -76,7 +75,10 @@ fn prepare_one(mut raw: RawFeature, columns: &[RawColumn], source: Source<'_>) -
 }
 
 fn prepare_geometry(mut geometry: Geometry<f64>, notes: Notes, source: Source<'_>) -> Prepared {
-    let moved = geometry.try_map_coords_in_place(|coord| place(coord, source));
+    let moved = each_coord(&mut geometry, &mut |coord| {
+        *coord = place(*coord, source)?;
+        Ok(())
+    });
     if let Err((code, reason)) = moved {
         return Prepared::LeftOut { code, reason };
     }
@@ -90,6 +92,53 @@ fn prepare_geometry(mut geometry: Geometry<f64>, notes: Notes, source: Source<'_
             code: fault.code,
             reason: fault.reason,
         },
+    }
+}
+
+/// Gives every position to `change`, up to the first that it refuses.
+///
+/// `geo`'s own way of doing so cannot be compiled for collections of collections
+/// when the change may fail.
+fn each_coord<E>(
+    geometry: &mut Geometry<f64>,
+    change: &mut dyn FnMut(&mut Coord<f64>) -> Result<(), E>,
+) -> Result<(), E> {
+    fn ring<E>(
+        line: &mut LineString<f64>,
+        change: &mut dyn FnMut(&mut Coord<f64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        line.0.iter_mut().try_for_each(change)
+    }
+    fn polygon<E>(
+        polygon: &mut Polygon<f64>,
+        change: &mut dyn FnMut(&mut Coord<f64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        polygon.try_exterior_mut(|line| ring(line, change))?;
+        polygon.try_interiors_mut(|lines| lines.iter_mut().try_for_each(|line| ring(line, change)))
+    }
+    match geometry {
+        Geometry::Point(point) => change(&mut point.0),
+        Geometry::MultiPoint(points) => points.0.iter_mut().try_for_each(|p| change(&mut p.0)),
+        Geometry::LineString(line) => ring(line, change),
+        Geometry::MultiLineString(lines) => lines.0.iter_mut().try_for_each(|l| ring(l, change)),
+        Geometry::Polygon(one) => polygon(one, change),
+        Geometry::MultiPolygon(many) => many.0.iter_mut().try_for_each(|p| polygon(p, change)),
+        Geometry::GeometryCollection(members) => {
+            members.0.iter_mut().try_for_each(|g| each_coord(g, change))
+        }
+        // No reader makes these three.
+        Geometry::Line(line) => {
+            change(&mut line.start)?;
+            change(&mut line.end)
+        }
+        Geometry::Rect(rect) => {
+            *geometry = Geometry::Polygon(rect.to_polygon());
+            each_coord(geometry, change)
+        }
+        Geometry::Triangle(triangle) => {
+            *geometry = Geometry::Polygon(triangle.to_polygon());
+            each_coord(geometry, change)
+        }
     }
 }
 
