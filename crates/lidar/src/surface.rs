@@ -8,6 +8,9 @@ use crate::threads::for_each_row;
 /// a cloud, an echo. Masts and wires have more than one return.
 const ISOLATED_M: f32 = 5.0;
 
+/// With fewer other cells than this around it, a return cannot be called isolated.
+const MIN_OTHERS: usize = 6;
+
 /// A cell lower than its neighbours by this much, save one of them, is a pit: a pulse that
 /// went through a crown or a skylight.
 const PIT_M: f32 = 1.5;
@@ -26,10 +29,12 @@ pub(crate) fn surface(scene: &Scene) -> Vec<f32> {
         }
         let limit = cell.highest - ISOLATED_M;
         let mut company = cell.second_highest > limit;
+        let mut present = 0;
         around(scene, column, row, 2, |other, _| {
-            company |= other.highest > limit
+            present += 1;
+            company |= other.highest > limit;
         });
-        if company {
+        if company || present < MIN_OTHERS {
             cell.highest
         } else {
             cell.second_highest
