@@ -165,13 +165,17 @@ impl Snapshot {
 
     /// Opens every file of a catalog, but for those that `before` has open.
     fn open(dir: &Path, catalog: Catalog, before: Option<&Snapshot>) -> Snapshot {
+        let crs_code: Arc<str> = catalog.crs_code.as_str().into();
         let collections = catalog.collections.into_iter().map(|(id, entry)| {
             let before = before.and_then(|before| before.collections.get(&id));
             let open = match before {
                 Some(before) if before.entry == entry && before.errors().is_empty() => {
                     Arc::clone(before)
                 }
-                _ => Arc::new(OpenCollection::open(dir, entry, before.map(Arc::as_ref))),
+                _ => {
+                    let before = before.map(Arc::as_ref);
+                    Arc::new(OpenCollection::open(dir, &crs_code, entry, before))
+                }
             };
             (id, open)
         });
@@ -181,7 +185,7 @@ impl Snapshot {
                 Some(before) if before.entry == entry && before.errors().is_empty() => {
                     Arc::clone(before)
                 }
-                _ => Arc::new(OpenSurvey::open(dir, entry)),
+                _ => Arc::new(OpenSurvey::open(dir, &crs_code, entry)),
             };
             (id, open)
         });
@@ -212,6 +216,7 @@ impl Snapshot {
 /// A collection with its files.
 #[derive(Debug)]
 pub(crate) struct OpenCollection {
+    pub(crate) crs_code: Arc<str>,
     pub(crate) entry: CollectionEntry,
     pub(crate) segments: Result<Vec<OpenSegment>, OpenError>,
     pub(crate) report: Result<Mapped, OpenError>,
@@ -225,7 +230,12 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenCollection {
-    fn open(dir: &Path, entry: CollectionEntry, before: Option<&OpenCollection>) -> OpenCollection {
+    fn open(
+        dir: &Path,
+        crs_code: &Arc<str>,
+        entry: CollectionEntry,
+        before: Option<&OpenCollection>,
+    ) -> OpenCollection {
         let known = before.and_then(|before| before.segments.as_ref().ok());
         let segments = entry.segments.iter().map(|files| {
             let known = known.and_then(|known| known.iter().find(|open| open.files == *files));
@@ -241,6 +251,7 @@ impl OpenCollection {
         });
         let segments: Result<_, Error> = segments.collect();
         OpenCollection {
+            crs_code: Arc::clone(crs_code),
             segments: segments.map_err(OpenError::from),
             report: entry.report.map(dir).map_err(OpenError::from),
             entry,
@@ -269,6 +280,7 @@ pub(crate) fn open_segment(dir: &Path, files: &SegmentFiles) -> Result<Segment, 
 /// A survey with its files.
 #[derive(Debug)]
 pub(crate) struct OpenSurvey {
+    pub(crate) crs_code: Arc<str>,
     pub(crate) entry: SurveyEntry,
     pub(crate) points: Result<Mapped, OpenError>,
     pub(crate) terrain: Result<HeightMap, OpenError>,
@@ -277,12 +289,13 @@ pub(crate) struct OpenSurvey {
 }
 
 impl OpenSurvey {
-    fn open(dir: &Path, entry: SurveyEntry) -> OpenSurvey {
+    fn open(dir: &Path, crs_code: &Arc<str>, entry: SurveyEntry) -> OpenSurvey {
         let heights = |file: &FileRef| {
             let opened = file.map(dir).and_then(HeightMap::open);
             opened.map_err(OpenError::from)
         };
         OpenSurvey {
+            crs_code: Arc::clone(crs_code),
             points: entry.points.map(dir).map_err(OpenError::from),
             terrain: heights(&entry.terrain),
             surface: heights(&entry.surface),

@@ -78,6 +78,11 @@ pub struct CollectionView(Arc<OpenCollection>);
 type Place<'a> = (&'a OpenSegment, Position);
 
 impl CollectionView {
+    /// The code of the CRS that all coordinates are in.
+    pub fn crs_code(&self) -> &str {
+        &self.0.crs_code
+    }
+
     /// What it is.
     pub fn meta(&self) -> &Collection {
         &self.0.entry.meta
@@ -264,6 +269,11 @@ pub enum HeightKind {
 }
 
 impl SurveyView {
+    /// The code of the CRS that all coordinates are in.
+    pub fn crs_code(&self) -> &str {
+        &self.0.crs_code
+    }
+
     /// What it is.
     pub fn meta(&self) -> &Survey {
         &self.0.entry.meta

@@ -170,14 +170,19 @@ mod tests {
 
     #[test]
     fn a_ring_beside_the_box_vanishes() {
-        assert_eq!(clipped(&[[11.0, 0.0], [12.0, 0.0], [12.0, 5.0]]), [[0.0; 2]; 0]);
+        assert_eq!(
+            clipped(&[[11.0, 0.0], [12.0, 0.0], [12.0, 5.0]]),
+            [[0.0; 2]; 0]
+        );
     }
 
     #[test]
     fn a_line_that_leaves_and_returns_becomes_two() {
         let mut parts = Vec::new();
         let line = [[5.0, 5.0], [15.0, 5.0], [15.0, 8.0], [5.0, 8.0], [5.0, 9.0]];
-        clip_line(&line, &BOX, &mut Vec::new(), |part| parts.push(part.to_vec()));
+        clip_line(&line, &BOX, &mut Vec::new(), |part| {
+            parts.push(part.to_vec())
+        });
         assert_eq!(
             parts,
             [
@@ -190,9 +195,13 @@ mod tests {
     #[test]
     fn a_segment_past_the_corner_is_outside() {
         let mut parts = 0;
-        clip_line(&[[-3.0, 5.0], [5.0, -4.0]], &BOX, &mut Vec::new(), |_| parts += 1);
+        clip_line(&[[-3.0, 5.0], [5.0, -4.0]], &BOX, &mut Vec::new(), |_| {
+            parts += 1
+        });
         assert_eq!(parts, 1);
-        clip_line(&[[-6.0, 5.0], [5.0, -6.0]], &BOX, &mut Vec::new(), |_| parts += 1);
+        clip_line(&[[-6.0, 5.0], [5.0, -6.0]], &BOX, &mut Vec::new(), |_| {
+            parts += 1
+        });
         assert_eq!(parts, 1);
     }
 }

@@ -10,6 +10,8 @@
 mod clip;
 mod frame;
 mod mvt;
+mod positions;
+mod raster;
 mod rings;
 mod shapes;
 mod simplify;
@@ -35,7 +37,12 @@ pub enum Error {
     Geodesy(#[from] geodesy::Error),
     /// The tile matrix set has no such tile.
     #[error("{tms} has no tile {tile}")]
-    NoSuchTile { tms: String, tile: TileCoord },
+    NoSuchTile {
+        /// Its name.
+        tms: String,
+        /// The tile.
+        tile: TileCoord,
+    },
     /// An image could not be encoded.
     #[error("encoding an image: {0}")]
     Image(String),
@@ -82,14 +89,10 @@ pub fn vector_tile(
     tile: TileCoord,
     options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
-    let mut ways = None;
-    if let Some(first) = collections.first() {
-        let twin_crs = Crs::from_code(first.crs_code())?;
-        let forward = Transform::new(&twin_crs, &tms.crs)?;
-        if !forward.is_identity() {
-            ways = Some((forward, Transform::new(&tms.crs, &twin_crs)?));
-        }
-    }
+    let ways = match collections.first() {
+        Some(first) => ways(first.crs_code(), tms)?,
+        None => None,
+    };
     let frame = Frame::new(ways.as_ref().map(|(forward, _)| forward.clone()), tms, tile)?;
     let Some(tile_bounds) = frame.bounds() else {
         return Err(Error::NoSuchTile {
@@ -135,12 +138,7 @@ pub fn vector_tile(
 /// A tile can be larger than the area for which the twin's CRS is meant, up to
 /// the whole world. So the tile's box is cut to the collection's before it is
 /// transformed; and where even that fails, all of the collection is asked for.
-fn query_box(
-    all: &Bounds,
-    tile: &Bounds,
-    forward: &Transform,
-    back: &Transform,
-) -> Option<Bounds> {
+fn query_box(all: &Bounds, tile: &Bounds, forward: &Transform, back: &Transform) -> Option<Bounds> {
     let Ok(all_in_tms) = forward.bounds(all) else {
         return Some(*all);
     };
@@ -169,27 +167,53 @@ pub enum ImageFormat {
 }
 
 /// Makes a shaded relief tile: grey with alpha, transparent without data.
+///
+/// Four soft lights, the strongest from the north-west of the twin's grid, over true
+/// slopes. Neighbouring tiles join without a seam.
+///
+/// # Errors
+///
+/// [`Error::NoSuchTile`] if the set has no such tile; [`Error::Image`] if `size_px` is
+/// 0 or over 2048; else those of reading and transforming.
 pub fn hillshade_tile(
-    _survey: &SurveyView,
-    _kind: HeightKind,
-    _tms: &TileMatrixSet,
-    _tile: TileCoord,
-    _size_px: u32,
-    _format: ImageFormat,
+    survey: &SurveyView,
+    kind: HeightKind,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    size_px: u32,
+    format: ImageFormat,
 ) -> Result<Vec<u8>, Error> {
-    todo!()
+    raster::hillshade(survey, kind, tms, tile, size_px, format)
 }
 
 /// Makes a terrain-RGB tile (Mapbox encoding); 0 m where there is no data.
+///
+/// Elevations are in the survey's own vertical datum, in steps of 0.1 m, each for the
+/// middle of its pixel.
+///
+/// # Errors
+///
+/// As [`hillshade_tile`].
 pub fn terrain_rgb_tile(
-    _survey: &SurveyView,
-    _kind: HeightKind,
-    _tms: &TileMatrixSet,
-    _tile: TileCoord,
-    _size_px: u32,
-    _format: ImageFormat,
+    survey: &SurveyView,
+    kind: HeightKind,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    size_px: u32,
+    format: ImageFormat,
 ) -> Result<Vec<u8>, Error> {
-    todo!()
+    raster::terrain_rgb(survey, kind, tms, tile, size_px, format)
+}
+
+/// The ways from the twin's CRS to the set's, and back; none if they are the same.
+fn ways(twin_crs: &str, tms: &TileMatrixSet) -> Result<Option<(Transform, Transform)>, Error> {
+    let twin_crs = Crs::from_code(twin_crs)?;
+    let forward = Transform::new(&twin_crs, &tms.crs)?;
+    if forward.is_identity() {
+        return Ok(None);
+    }
+    let back = Transform::new(&tms.crs, &twin_crs)?;
+    Ok(Some((forward, back)))
 }
 
 /// Compresses with gzip, the same bytes every time.

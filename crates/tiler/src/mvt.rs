@@ -150,7 +150,10 @@ impl Layer {
 
     /// The largest importance of a feature; 0 without features.
     pub(crate) fn max_importance(&self) -> f64 {
-        self.records.iter().map(|r| r.importance).fold(0.0, f64::max)
+        self.records
+            .iter()
+            .map(|r| r.importance)
+            .fold(0.0, f64::max)
     }
 
     /// Where the geometry of the next feature is to be appended, before [`Layer::push`].
@@ -439,7 +442,16 @@ mod tests {
         .collect();
         assert_eq!(
             places,
-            [Some(0), Some(1), Some(2), Some(3), None, Some(0), Some(3), Some(4)]
+            [
+                Some(0),
+                Some(1),
+                Some(2),
+                Some(3),
+                None,
+                Some(0),
+                Some(3),
+                Some(4)
+            ]
         );
         for n in 0..1000 {
             values.place_of(&Value::Integer(n));

@@ -105,34 +105,31 @@ impl<'a> Shaper<'a> {
         let mut parts = Parts::default();
         let single_line;
         let single_polygon;
-        let (lines, polygons): (&[&LineString<f64>], &[&Polygon<f64>]) = match geometry {
+        type Slices<'s> = (
+            &'s [Coord<f64>],
+            &'s [&'s LineString<f64>],
+            &'s [&'s Polygon<f64>],
+        );
+        let (points, lines, polygons): Slices<'_> = match geometry {
             Geometry::LineString(l) => {
                 single_line = [l];
-                (&single_line, &[])
+                (&[], &single_line, &[])
             }
             Geometry::Polygon(p) => {
                 single_polygon = [p];
-                (&[], &single_polygon)
+                (&[], &[], &single_polygon)
             }
             other => {
                 parts.add(other);
-                let Parts {
-                    lines,
-                    polygons,
-                    made_lines,
-                    made_polygons,
-                    ..
-                } = &mut parts;
-                lines.extend(made_lines.iter());
-                polygons.extend(made_polygons.iter());
-                (lines, polygons)
+                parts.lines.extend(parts.made_lines.iter());
+                parts.polygons.extend(parts.made_polygons.iter());
+                (&parts.points, &parts.lines, &parts.polygons)
             }
         };
         type Kind<'x, 'y> = &'x mut dyn FnMut(
             &mut Shaper<'y>,
             &mut Vec<u8>,
         ) -> Result<Option<Shown>, geodesy::Error>;
-        let points = &parts.points;
         let kinds: [Kind<'_, 'a>; 3] = [
             &mut |s, out| s.points(points, out),
             &mut |s, out| s.lines(lines, out),
@@ -205,7 +202,8 @@ impl<'a> Shaper<'a> {
                 continue;
             }
             self.line.clear();
-            self.simplifier.line(&self.world, self.tolerance, &mut self.line);
+            self.simplifier
+                .line(&self.world, self.tolerance, &mut self.line);
             let (frame, snapped) = (self.frame, &mut self.snapped);
             let mut write = |part: &[[f64; 2]]| {
                 snapped.clear();

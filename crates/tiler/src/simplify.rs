@@ -16,7 +16,12 @@ impl Simplifier {
             return;
         }
         self.mark(line, &[0, line.len() - 1], tolerance);
-        out.extend(line.iter().zip(&self.keep).filter(|(_, k)| **k).map(|(p, _)| *p));
+        out.extend(
+            line.iter()
+                .zip(&self.keep)
+                .filter(|(_, k)| **k)
+                .map(|(p, _)| *p),
+        );
     }
 
     /// Appends to `out` the ring with the vertices left out that lie within
@@ -51,7 +56,13 @@ impl Simplifier {
         if self.keep[..n].iter().filter(|k| **k).count() < 4 {
             out.extend_from_slice(ring);
         } else {
-            out.extend(turned[..n].iter().zip(&self.keep).filter(|(_, k)| **k).map(|(p, _)| *p));
+            out.extend(
+                turned[..n]
+                    .iter()
+                    .zip(&self.keep)
+                    .filter(|(_, k)| **k)
+                    .map(|(p, _)| *p),
+            );
         }
     }
 
@@ -112,7 +123,13 @@ mod tests {
 
     #[test]
     fn a_vertex_within_the_tolerance_goes_and_one_beyond_stays() {
-        let line = [[0.0, 0.0], [5.0, 0.9], [10.0, 0.0], [15.0, 1.1], [20.0, 0.0]];
+        let line = [
+            [0.0, 0.0],
+            [5.0, 0.9],
+            [10.0, 0.0],
+            [15.0, 1.1],
+            [20.0, 0.0],
+        ];
         let mut out = Vec::new();
         Simplifier::default().line(&line, 1.0, &mut out);
         assert_eq!(out, [[0.0, 0.0], [15.0, 1.1], [20.0, 0.0]]);

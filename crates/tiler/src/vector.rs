@@ -21,7 +21,15 @@ const FEATURE_LIMIT: usize = 100_000;
 /// Columns that are kept for their text when most attributes must go: the first
 /// of these that a collection has.
 const LABEL_COLUMNS: [&str; 10] = [
-    "label", "name", "namn", "title", "titel", "benamning", "beteckning", "adress", "address",
+    "label",
+    "name",
+    "namn",
+    "title",
+    "titel",
+    "benamning",
+    "beteckning",
+    "adress",
+    "address",
     "fastighet",
 ];
 
@@ -101,7 +109,11 @@ impl<'a> LayerBuilder<'a> {
     fn shed(&mut self) {
         let before = self.layer.len();
         while self.layer.count_over(self.floor) > FEATURE_LIMIT {
-            self.floor = if self.floor == 0.0 { 2f64.powi(-10) } else { self.floor * 2.0 };
+            self.floor = if self.floor == 0.0 {
+                2f64.powi(-10)
+            } else {
+                self.floor * 2.0
+            };
         }
         self.layer.shed(self.floor);
         self.left_out += before - self.layer.len();
@@ -159,8 +171,14 @@ pub(crate) fn within_limit<'a, E>(
             }
         };
         tell(builder.left_out, "smallest features");
-        tell(builder.shaper.out_of_domain, "features without a place in this grid");
-        tell(builder.shaper.unrepaired, "polygons that could not be made valid");
+        tell(
+            builder.shaper.out_of_domain,
+            "features without a place in this grid",
+        );
+        tell(
+            builder.shaper.unrepaired,
+            "polygons that could not be made valid",
+        );
     }
     Ok(VectorTile { bytes, sacrifices })
 }
