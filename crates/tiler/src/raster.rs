@@ -44,18 +44,24 @@ impl Scene {
             whole,
             data: None,
         };
-        let Some(covered) = survey.meta().bounds else {
-            return Ok(scene);
+        let to_tms = |bounds: &Bounds| match &ways {
+            None => Ok(*bounds),
+            Some((forward, _)) => forward.bounds(bounds),
         };
-        let covered_in_tms = match &ways {
-            None => covered,
-            Some((forward, _)) => forward.bounds(&covered)?,
-        };
-        let Some(rect) = scene.pixels.part_over(&whole, &covered_in_tms) else {
-            return Ok(scene);
-        };
+        let points = survey.meta().bounds;
         // The same in all tiles of the level, so that neighbours use the same overview.
-        let Some(pixel_m) = scene.pixels.pixel_on_ground(covered_in_tms.centre()) else {
+        let middle = to_tms(&points)?.centre();
+        let Some(pixel_m) = scene.pixels.pixel_on_ground(middle) else {
+            return Ok(scene);
+        };
+        // Cells can be far larger than pixels: one cell tells how large they are.
+        let [x, y] = points.centre();
+        let Ok(probe) = Bounds::new(x, y, x, y) else {
+            return Ok(scene);
+        };
+        let cell_m = survey.window(kind, &probe, pixel_m)?.cell_size_m;
+        let covered = points.expanded(cell_m);
+        let Some(rect) = scene.pixels.part_over(&whole, &to_tms(&covered)?) else {
             return Ok(scene);
         };
         let mut positions: Vec<[f64; 2]> = Vec::new();
@@ -66,13 +72,7 @@ impl Scene {
         let Some(around) = Bounds::of_points(positions) else {
             return Ok(scene);
         };
-        // Cells can be far larger than pixels: first learn how large they are. Two
-        // more on each side are all that interpolated slopes need.
-        let probe = Bounds::of_points([covered.centre()]);
-        let Some(probe) = probe else {
-            return Ok(scene);
-        };
-        let cell_m = survey.window(kind, &probe, pixel_m)?.cell_size_m;
+        // Two more cells on each side are all that interpolated slopes need.
         let around = around.expanded(2.0 * cell_m);
         let reach = covered.expanded(2.0 * cell_m);
         let wanted = Bounds::new(
