@@ -10,6 +10,10 @@ export default defineConfig({
     // Nothing is inlined as data: addresses: the content security policy forbids them for scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      // MapLibre apart from our own script: it changes seldom, and browsers keep it.
+      output: { advancedChunks: { groups: [{ name: 'maplibre', test: /node_modules/ }] } },
+    },
   },
   worker: { format: 'es' },
   server: {

@@ -231,7 +231,8 @@ export class MapView {
     const core = ['match', ['get', 'role'], 'main', '#ffd60a', 'related', '#8ecbff', '#ffe99a'];
     const width = (wide: number, thin: number) => ['interpolate', ['exponential', 1.3], ['zoom'], 12, ['case', main, wide * 0.6, thin * 0.6], 18, ['case', main, wide, thin]];
     // Names stay readable on top of the highlight; the halo of a point lies over all.
-    const labels = this.light.layers.find((layer) => layer.type === 'symbol')?.id;
+    const above = this.light.layers.findLastIndex((layer) => layer.type !== 'symbol') + 1;
+    const labels = this.light.layers[above]?.id;
     const add = (layer: { type: string; [name: string]: unknown }) => this.map.addLayer({ source: SELECTED, ...layer } as LayerSpecification, layer.type === 'circle' ? undefined : labels);
     const round = { 'line-cap': 'round', 'line-join': 'round' };
     add({ id: 'tvilling-selected-fill', type: 'fill', filter: ['all', ['==', ['geometry-type'], 'Polygon'], main], paint: { 'fill-color': '#ffd60a', 'fill-opacity': 0.16 } });

@@ -28,25 +28,27 @@ function darkLayer(layer: LayerSpecification): LayerSpecification {
           : metadata['tvilling:role'] === 'building'
             ? (l: number) => 0.36 + (0.8 - l) * 0.2
             : (l: number) => Math.max(0.2, 0.9 - l * 0.68);
-    paint[name] = name.endsWith('-color') ? recolour(value, lightness) : value;
+    // Warm greys turn brown when they darken: the land loses colour, the water keeps it.
+    const chroma = thematic || metadata['tvilling:role'] === 'water' ? 1 : 0.35;
+    paint[name] = name.endsWith('-color') ? recolour(value, lightness, chroma) : value;
   }
   if (layer.type === 'raster') paint['raster-opacity'] = 0.55;
   return { ...layer, paint } as LayerSpecification;
 }
 
 /** Replaces every colour inside a paint value, expressions included. */
-export function recolour(value: unknown, lightness: (l: number) => number): unknown {
-  if (Array.isArray(value)) return value.map((part) => recolour(part, lightness));
-  if (typeof value === 'string') return recolourText(value, lightness);
-  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, recolour(part, lightness)]));
+export function recolour(value: unknown, lightness: (l: number) => number, chroma = 1): unknown {
+  if (Array.isArray(value)) return value.map((part) => recolour(part, lightness, chroma));
+  if (typeof value === 'string') return recolourText(value, lightness, chroma);
+  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, recolour(part, lightness, chroma)]));
   return value;
 }
 
-function recolourText(text: string, lightness: (l: number) => number): string {
+function recolourText(text: string, lightness: (l: number) => number, chroma: number): string {
   const rgba = parseColour(text);
   if (!rgba) return text;
   const [l, c, h] = oklchFromRgb(rgba[0], rgba[1], rgba[2]);
-  const [r, g, b] = rgbFromOklch(Math.max(0, Math.min(1, lightness(l))), c, h);
+  const [r, g, b] = rgbFromOklch(Math.max(0, Math.min(1, lightness(l))), c * chroma, h);
   return rgba[3] === 1 ? `rgb(${r},${g},${b})` : `rgba(${r},${g},${b},${rgba[3]})`;
 }
 
