@@ -66,7 +66,9 @@ fn cache_folder() -> Option<PathBuf> {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    absolute("XDG_CACHE_HOME")
+    // The first is what systemd gives a service, which has no home.
+    absolute("CACHE_DIRECTORY")
+        .or_else(|| absolute("XDG_CACHE_HOME"))
         .or_else(|| absolute("LOCALAPPDATA"))
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("tvilling"))

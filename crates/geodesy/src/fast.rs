@@ -10,7 +10,12 @@
 //! # Source
 //!
 //! C. F. F. Karney, "Transverse Mercator with an accuracy of a few nanometers",
-//! Journal of Geodesy 85 (2011), equations 7 to 36: Krüger's series to order n⁶.
+//! Journal of Geodesy 85 (2011), equations 7 to 36: Krüger's series to order n⁶. The
+//! series of the conformal latitude are equations A5 and A6 of his "On auxiliary
+//! latitudes", Survey Review 56 (2024).
+//!
+//! The functions of the standard library are what costs time here, so that sines and
+//! cosines of double angles are taken from tangents by algebra wherever that can be.
 
 use std::f64::consts::{PI, TAU};
 use std::sync::OnceLock;
@@ -115,7 +120,7 @@ impl Fast {
                 (!at_pole).then(|| {
                     [
                         SEMI_MAJOR_M * place.longitude,
-                        SEMI_MAJOR_M * place.tan_latitude.asinh(),
+                        SEMI_MAJOR_M * asinh(place.tan_latitude),
                     ]
                 })
             }
@@ -128,13 +133,26 @@ impl Grid {
     fn project(self, place: Place) -> Option<[f64; 2]> {
         let series = Series::get();
         let (sin_lon, cos_lon) = around(place.longitude - self.central_meridian).sin_cos();
-        let conformal = series.conformal_tangent(place.tan_latitude);
-        let xi = conformal.atan2(cos_lon);
-        let eta = (sin_lon / conformal.hypot(cos_lon)).asinh();
+        let conformal = turned(place.tan_latitude, &series.conformal_from_geographic);
+        // On the sphere: tan ξ = conformal / cos λ, and sinh η = sin λ / secant.
+        let secant2 = conformal * conformal + cos_lon * cos_lon;
+        let sinh_eta = sin_lon / secant2.sqrt();
+        let eta = asinh(sinh_eta);
         if eta.is_nan() || eta.abs() > MAX_ETA {
             return None;
         }
-        let (d_xi, d_eta) = sum_of_sines(&series.forward, xi, eta);
+        let xi = conformal.atan2(cos_lon);
+        let (d_xi, d_eta) = sum_of_complex_sines(
+            &series.ellipsoid_from_sphere,
+            [
+                2.0 * conformal * cos_lon / secant2,
+                (cos_lon * cos_lon - conformal * conformal) / secant2,
+            ],
+            [
+                2.0 * sinh_eta * (1.0 + sinh_eta * sinh_eta).sqrt(),
+                1.0 + 2.0 * sinh_eta * sinh_eta,
+            ],
+        );
         let radius_m = self.scale * series.rectifying_radius_m;
         Some([
             self.false_easting_m + radius_m * (eta + d_eta),
@@ -149,25 +167,32 @@ impl Grid {
         if eta.is_nan() || xi.is_nan() || eta.abs() > MAX_ETA || xi.abs() > PI {
             return None;
         }
-        let (d_xi, d_eta) = sum_of_sines(&series.inverse, xi, eta);
-        let (xi, eta) = (xi - d_xi, eta - d_eta);
-        let (sin_xi, cos_xi) = xi.sin_cos();
-        let sinh_eta = eta.sinh();
-        let conformal = sin_xi / sinh_eta.hypot(cos_xi);
+        let (sin, cos) = (2.0 * xi).sin_cos();
+        let exp = (2.0 * eta).exp();
+        let (d_xi, d_eta) = sum_of_complex_sines(
+            &series.sphere_from_ellipsoid,
+            [sin, cos],
+            [0.5 * (exp - 1.0 / exp), 0.5 * (exp + 1.0 / exp)],
+        );
+        let (sin_xi, cos_xi) = (xi + d_xi).sin_cos();
+        let sinh_eta = (eta + d_eta).sinh();
+        let conformal = sin_xi / (sinh_eta * sinh_eta + cos_xi * cos_xi).sqrt();
         Some(Place {
             longitude: around(self.central_meridian + sinh_eta.atan2(cos_xi)),
-            tan_latitude: series.geographic_tangent(conformal),
+            tan_latitude: turned(conformal, &series.geographic_from_conformal),
         })
     }
 }
 
-/// Krüger's series for GRS 80.
+/// Krüger's series for GRS 80. Each is the coefficients of sines of twice, four times …
+/// twelve times an angle.
 struct Series {
-    eccentricity: f64,
     /// Radius of the sphere whose meridians are as long as the ellipsoid's.
     rectifying_radius_m: f64,
-    forward: [f64; 6],
-    inverse: [f64; 6],
+    ellipsoid_from_sphere: [f64; 6],
+    sphere_from_ellipsoid: [f64; 6],
+    conformal_from_geographic: [f64; 6],
+    geographic_from_conformal: [f64; 6],
 }
 
 impl Series {
@@ -180,10 +205,9 @@ impl Series {
         let n = FLATTENING / (2.0 - FLATTENING);
         let [n2, n3, n4, n5, n6] = [2, 3, 4, 5, 6].map(|power| n.powi(power));
         Series {
-            eccentricity: (FLATTENING * (2.0 - FLATTENING)).sqrt(),
             rectifying_radius_m: SEMI_MAJOR_M / (1.0 + n)
                 * (1.0 + n2 / 4.0 + n4 / 64.0 + n6 / 256.0),
-            forward: [
+            ellipsoid_from_sphere: [
                 n / 2.0 - 2.0 / 3.0 * n2 + 5.0 / 16.0 * n3 + 41.0 / 180.0 * n4 - 127.0 / 288.0 * n5
                     + 7891.0 / 37800.0 * n6,
                 13.0 / 48.0 * n2 - 3.0 / 5.0 * n3 + 557.0 / 1440.0 * n4 + 281.0 / 630.0 * n5
@@ -195,7 +219,7 @@ impl Series {
                 34729.0 / 80640.0 * n5 - 3_418_889.0 / 1_995_840.0 * n6,
                 212_378_941.0 / 319_334_400.0 * n6,
             ],
-            inverse: [
+            sphere_from_ellipsoid: [
                 n / 2.0 - 2.0 / 3.0 * n2 + 37.0 / 96.0 * n3 - 1.0 / 360.0 * n4 - 81.0 / 512.0 * n5
                     + 96199.0 / 604_800.0 * n6,
                 1.0 / 48.0 * n2 + 1.0 / 15.0 * n3 - 437.0 / 1440.0 * n4 + 46.0 / 105.0 * n5
@@ -204,43 +228,57 @@ impl Series {
                 4397.0 / 161_280.0 * n4 - 11.0 / 504.0 * n5 - 830_251.0 / 7_257_600.0 * n6,
                 4583.0 / 161_280.0 * n5 - 108_847.0 / 3_991_680.0 * n6,
                 20_648_693.0 / 638_668_800.0 * n6,
+            ]
+            .map(|coefficient: f64| -coefficient),
+            conformal_from_geographic: [
+                -2.0 * n + 2.0 / 3.0 * n2 + 4.0 / 3.0 * n3 - 82.0 / 45.0 * n4
+                    + 32.0 / 45.0 * n5
+                    + 4642.0 / 4725.0 * n6,
+                5.0 / 3.0 * n2 - 16.0 / 15.0 * n3 - 13.0 / 9.0 * n4 + 904.0 / 315.0 * n5
+                    - 1522.0 / 945.0 * n6,
+                -26.0 / 15.0 * n3 + 34.0 / 21.0 * n4 + 8.0 / 5.0 * n5 - 12686.0 / 2835.0 * n6,
+                1237.0 / 630.0 * n4 - 12.0 / 5.0 * n5 - 24832.0 / 14175.0 * n6,
+                -734.0 / 315.0 * n5 + 109_598.0 / 31185.0 * n6,
+                444_337.0 / 155_925.0 * n6,
+            ],
+            geographic_from_conformal: [
+                2.0 * n - 2.0 / 3.0 * n2 - 2.0 * n3 + 116.0 / 45.0 * n4 + 26.0 / 45.0 * n5
+                    - 2854.0 / 675.0 * n6,
+                7.0 / 3.0 * n2 - 8.0 / 5.0 * n3 - 227.0 / 45.0 * n4
+                    + 2704.0 / 315.0 * n5
+                    + 2323.0 / 945.0 * n6,
+                56.0 / 15.0 * n3 - 136.0 / 35.0 * n4 - 1262.0 / 105.0 * n5 + 73814.0 / 2835.0 * n6,
+                4279.0 / 630.0 * n4 - 332.0 / 35.0 * n5 - 399_572.0 / 14175.0 * n6,
+                4174.0 / 315.0 * n5 - 144_838.0 / 6237.0 * n6,
+                601_676.0 / 22275.0 * n6,
             ],
         }
     }
-
-    /// Tangent of the conformal latitude, from that of the geographic one.
-    fn conformal_tangent(&self, tangent: f64) -> f64 {
-        let secant = tangent.hypot(1.0);
-        let e = self.eccentricity;
-        let sigma = (e * (e * tangent / secant).atanh()).sinh();
-        tangent * sigma.hypot(1.0) - sigma * secant
-    }
-
-    /// Tangent of the geographic latitude, from that of the conformal one.
-    ///
-    /// Newton's method doubles the number of right digits each time; the first guess
-    /// has three or more of them, so that three rounds reach the last digit.
-    fn geographic_tangent(&self, conformal: f64) -> f64 {
-        let e2 = self.eccentricity * self.eccentricity;
-        let mut tangent = conformal / (1.0 - e2);
-        for _ in 0..3 {
-            let found = self.conformal_tangent(tangent);
-            let step = (conformal - found) * (1.0 + (1.0 - e2) * tangent * tangent)
-                / ((1.0 - e2) * tangent.hypot(1.0) * found.hypot(1.0));
-            tangent += step;
-            if step.abs() <= 1e-12 * tangent.abs().max(1.0) {
-                break;
-            }
-        }
-        tangent
-    }
 }
 
-/// Returns the real and imaginary part of Σ cⱼ sin(2j(ξ + iη)), by Clenshaw's method:
-/// four transcendental functions however long the series is.
-fn sum_of_sines(coefficients: &[f64; 6], xi: f64, eta: f64) -> (f64, f64) {
-    let (sin, cos) = (2.0 * xi).sin_cos();
-    let (sinh, cosh) = ((2.0 * eta).sinh(), (2.0 * eta).cosh());
+/// Returns tan(φ + δ) from tan φ, where δ = Σ cⱼ sin 2jφ is less than 0.004.
+fn turned(tangent: f64, coefficients: &[f64; 6]) -> f64 {
+    let secant2 = 1.0 + tangent * tangent;
+    let sin = 2.0 * tangent / secant2;
+    let cos = (1.0 - tangent * tangent) / secant2;
+    let (mut one, mut two) = (0.0, 0.0);
+    for coefficient in coefficients.iter().rev() {
+        (two, one) = (one, 2.0 * cos * one - two + coefficient);
+    }
+    let delta = one * sin;
+    // The next term of the tangent is 17/315 δ⁷, less than 1e-18.
+    let delta2 = delta * delta;
+    let tan_delta = delta * (1.0 + delta2 * (1.0 / 3.0 + delta2 * 2.0 / 15.0));
+    (tangent + tan_delta) / (1.0 - tangent * tan_delta)
+}
+
+/// Returns the real and imaginary part of Σ cⱼ sin(2j(ξ + iη)), from sine and cosine of
+/// 2ξ and the hyperbolic ones of 2η, by Clenshaw's method.
+fn sum_of_complex_sines(
+    coefficients: &[f64; 6],
+    [sin, cos]: [f64; 2],
+    [sinh, cosh]: [f64; 2],
+) -> (f64, f64) {
     // 2 cos(2(ξ + iη)).
     let (re, im) = (2.0 * cos * cosh, -2.0 * sin * sinh);
     let (mut re1, mut im1, mut re2, mut im2) = (0.0, 0.0, 0.0, 0.0);
@@ -252,6 +290,15 @@ fn sum_of_sines(coefficients: &[f64; 6], xi: f64, eta: f64) -> (f64, f64) {
     // Times sin(2(ξ + iη)).
     let (sin_re, sin_im) = (sin * cosh, cos * sinh);
     (re1 * sin_re - im1 * sin_im, re1 * sin_im + im1 * sin_re)
+}
+
+/// As the standard library's, without its guard against overflow: arguments stay below
+/// the tangent of a latitude.
+fn asinh(x: f64) -> f64 {
+    let a = x.abs();
+    (a + a * a / (1.0 + (1.0 + a * a).sqrt()))
+        .ln_1p()
+        .copysign(x)
 }
 
 /// The same longitude between −180° and 180°.
