@@ -417,6 +417,7 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
         Some(code) => code,
         None => object
             .wkt2()
+            .map(settled)
             .ok_or_else(|| unusable("it has no code, and cannot be written as WKT"))?,
     };
     Ok(Crs(Arc::new(Facts {
@@ -436,6 +437,32 @@ fn vertical(object: &Object<'_>) -> Vertical {
         name: object.name().unwrap_or_else(|| "unnamed".to_owned()),
         unit_m: object.axes().first().map_or(1.0, |axis| axis.unit_factor),
     }
+}
+
+/// Returns what reading WKT 2 and writing it again leads to, so that a code that was
+/// kept and one that was read back are the same text.
+///
+/// PROJ mends names and rounds numbers as it reads; it has nothing left to mend the
+/// second or third time.
+fn settled(wkt2: String) -> String {
+    let mut text = wkt2;
+    for _ in 0..4 {
+        let next = pj::with_object(&text, |object| {
+            let object = object?;
+            object
+                .id()
+                .or_else(|| identified(&object))
+                .or_else(|| object.wkt2())
+        });
+        match next {
+            Ok(Some(next)) if next != text => text = next,
+            _ => break,
+        }
+        if !is_definition(&text) {
+            break;
+        }
+    }
+    text
 }
 
 /// The code of the one CRS of the EPSG database that is equivalent to the object.
@@ -765,7 +792,7 @@ mod tests {
     }
 
     /// The header of the well-known survey of Autzen stadium.
-    const AUTZEN: &str = r#"PROJCS["NAD_1983_HARN_Lambert_Conformal_Conic",GEOGCS["NAD83(HARN)",DATUM["NAD83_High_Accuracy_Reference_Network",SPHEROID["GRS 1980",6378137,298.257222101,AUTHORITY["EPSG","7019"]],AUTHORITY["EPSG","6152"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],AUTHORITY["EPSG","4152"]],PROJECTION["Lambert_Conformal_Conic_2SP"],PARAMETER["latitude_of_origin",41.75],PARAMETER["central_meridian",-120.5],PARAMETER["standard_parallel_1",43],PARAMETER["standard_parallel_2",45.5],PARAMETER["false_easting",1312335.958],PARAMETER["false_northing",0],UNIT["foot",0.3048,AUTHORITY["EPSG","9002"]],AXIS["Easting",EAST],AXIS["Northing",NORTH]]"#;
+    const AUTZEN: &str = r#"PROJCS["NAD_1983_HARN_Lambert_Conformal_Conic",GEOGCS["GCS_North_American_1983_HARN",DATUM["NAD83_High_Accuracy_Regional_Network",SPHEROID["GRS_1980",6378137,298.257222101,AUTHORITY["EPSG","7019"]],AUTHORITY["EPSG","6152"]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Lambert_Conformal_Conic_2SP"],PARAMETER["standard_parallel_1",43],PARAMETER["standard_parallel_2",45.5],PARAMETER["latitude_of_origin",41.75],PARAMETER["central_meridian",-120.5],PARAMETER["false_easting",1312335.958005249],PARAMETER["false_northing",0],UNIT["foot",0.3048,AUTHORITY["EPSG","9002"]]]"#;
 
     #[test]
     fn a_survey_in_feet_keeps_its_unit_and_finds_its_place() {
@@ -783,8 +810,7 @@ mod tests {
 
     #[test]
     fn a_crs_without_a_code_is_known_by_its_definition() {
-        let own = AUTZEN.replace("41.75", "41.5");
-        let crs = Crs::from_definition(&own).unwrap();
+        let crs = Crs::from_definition(AUTZEN).unwrap();
         assert!(!crs.has_authority_code());
         assert_eq!(crs.uri(), None);
         assert_eq!(crs.name(), "NAD_1983_HARN_Lambert_Conformal_Conic");
