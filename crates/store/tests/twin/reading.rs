@@ -55,7 +55,7 @@ fn walk(collection: &CollectionView, bounds: Option<&Bounds>, limit: usize) -> V
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn within_get_all_and_page_agree_with_looking_at_each_feature(
