@@ -12,7 +12,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: {
       // MapLibre apart from our own script: it changes seldom, and browsers keep it.
-      output: { advancedChunks: { groups: [{ name: 'maplibre', test: /node_modules/ }] } },
+      output: { codeSplitting: { groups: [{ name: 'maplibre', test: /node_modules/ }] } },
     },
   },
   worker: { format: 'es' },

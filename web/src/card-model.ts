@@ -209,14 +209,19 @@ function departmentOf(department: Department | string | null | undefined): Depar
 /** A collection's name in the page's language. */
 export function titleOf(id: string, context: Pick<Context, 'collections'>): string {
   const info = context.collections.get(id);
-  return pick(info?.['tvilling:title'], info?.title ?? id);
+  return plainName(pick(info?.['tvilling:title'], info?.title ?? id));
+}
+
+/** A name without the remark that its data are made up: a badge says that, once and in full. */
+export function plainName(name: string): string {
+  return name.replace(/\s*\((syntetisk|synthetic)\)$/i, '');
 }
 
 function featureCard(collection: string, title: string | undefined, feature: AnswerFeature, place: GeoJSON.Position, context: Context): FeatureCard {
   const schema = context.schemas.get(collection) ?? {};
   const info = context.collections.get(collection);
   const properties = feature.properties ?? {};
-  const collectionTitle = pick(info?.['tvilling:title'], info?.title ?? title ?? collection);
+  const collectionTitle = info ? titleOf(collection, context) : plainName(title ?? collection);
   const label = schema['tvilling:label'] ?? info?.['tvilling:label'];
   const named = label === undefined ? undefined : properties[label];
   const facts = factsOf(properties, schema, context, label);

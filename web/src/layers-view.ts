@@ -26,8 +26,8 @@ function groupView(group: LayerGroup, state: ViewState, actions: LayerActions): 
 
 function entryView(entry: LayerEntry, state: ViewState, actions: LayerActions): HTMLElement {
   const shown = isShown(entry, state);
-  const row = h('li', { class: 'layer', 'data-collection': entry.collection });
-  const id = `layer-${entry.collection}`;
+  const row = h('li', { class: 'layer', 'data-collection': entry.collection, 'data-min-zoom': entry.minZoom });
+  const id = `layer-${entry.key}`;
   const input = h('input', {
     type: 'checkbox',
     role: 'switch',
@@ -38,7 +38,7 @@ function entryView(entry: LayerEntry, state: ViewState, actions: LayerActions): 
       details.hidden = toggle.hidden = !input.checked;
     },
   });
-  const percent = state.opacity[entry.collection] ?? 100;
+  const percent = state.opacity[entry.key] ?? 100;
   const output = h('output', { 'aria-hidden': 'true' }, `${percent} %`);
   const range = h('input', {
     type: 'range',
@@ -70,16 +70,26 @@ function entryView(entry: LayerEntry, state: ViewState, actions: LayerActions): 
     icon('eye'),
   );
   const details = h('div', { class: 'layer-details', hidden: !shown }, slider, entry.ramp ? rampLegend(entry) : null);
-  row.append(h('div', { class: 'layer-line' }, h('label', { class: 'layer-row', for: id }, h('span', { class: 'layer-title' }, entry.title)), toggle, input), details);
+  row.append(h('div', { class: 'layer-line' }, h('label', { class: 'layer-row', for: id }, h('span', { class: 'layer-title' }, entry.title, h('span', { class: 'layer-note', hidden: true }, t('layers.from_zoom')))), toggle, input), details);
   return vars(row, { '--department': entry.colour });
+}
+
+/** Says at each layer that is on whether the map is zoomed in far enough to show it. */
+export function markFarLayers(list: HTMLElement, zoom: number): void {
+  for (const row of list.querySelectorAll<HTMLElement>('.layer')) {
+    const on = row.querySelector<HTMLInputElement>('input[role=switch]')?.checked ?? false;
+    row.querySelector<HTMLElement>('.layer-note')!.hidden = !on || zoom >= Number(row.dataset.minZoom);
+  }
 }
 
 function rampLegend(entry: LayerEntry): HTMLElement | null {
   if (!entry.ramp) return null;
+  const bar = h('span', { class: 'ramp-bar', 'aria-hidden': 'true' });
+  if (entry.ramp.colours) vars(bar, { '--ramp': `linear-gradient(90deg, ${entry.ramp.colours.join(', ')})` });
   return h(
     'div',
     { class: 'ramp' },
-    h('span', { class: 'ramp-bar', 'aria-hidden': 'true' }),
+    bar,
     h('span', {}, t('layers.legend_worst', { value: formatNumber(entry.ramp.worst) })),
     h('span', {}, t('layers.legend_best', { value: formatNumber(entry.ramp.best) })),
   );

@@ -2,16 +2,17 @@
 // the list of layers and the answer to it.
 
 import type { StyleSpecification } from 'maplibre-gl';
-import { Failure, forgetSchemas, getJson, setStaffKey, staffKey, type AnswerFeature, type CollectionInfo } from './api';
+import { Failure, forgetSchemas, getJson, schemaOf, setStaffKey, staffKey, type AnswerFeature, type CollectionInfo, type SchemaInfo } from './api';
 import { ask, fetchCollections, type Asked } from './ask';
+import { plainName } from './card-model';
 import { answerTitle, departmentCard } from './card-view';
 import { h, icon } from './dom';
 import { formatNumber } from './format';
 import { metresPerPixel } from './geometry';
-import { language, setLanguage, t } from './i18n';
-import { groupLayers, isShown, withShown, type LayerGroup } from './layers-model';
-import { layerList } from './layers-view';
-import { MapView, withHillshade, type Highlight } from './map-view';
+import { language, pick, setLanguage, t } from './i18n';
+import { groupLayers, isShown, metadataOf, withNewestRelief, withShown, type LayerGroup } from './layers-model';
+import { layerList, markFarLayers } from './layers-view';
+import { MapView, type Highlight } from './map-view';
 import { gridFromLonLat, gridOf, GRIDS, type Grid } from './sweref';
 import { readState, writeState, type Selection, type ViewState } from './url-state';
 
@@ -30,6 +31,8 @@ interface Catalogue {
   title: string | undefined;
   collections: CollectionInfo[];
   style: StyleSpecification;
+  /** Attributes of collections that a number colours. */
+  schemas: Map<string, SchemaInfo>;
 }
 
 class MapPage {
@@ -90,8 +93,15 @@ class MapPage {
     try {
       const [collections, style] = await Promise.all([fetchCollections(), getJson<StyleSpecification>('styles/tvilling/style.json')]);
       const surveys = collections.list.filter((info) => info['tvilling:kind'] === 'survey');
-      this.catalogue = { title: collections.title, collections: collections.list, style: withHillshade(style, surveys) };
-      this.groups = groupLayers(this.catalogue.style, this.catalogue.collections);
+      const coloured = [...new Set(style.layers.map(metadataOf).flatMap((metadata) => (metadata['tvilling:ramp'] && metadata['tvilling:collection']) || []))];
+      const schemas = await Promise.all(coloured.map(schemaOf));
+      this.catalogue = {
+        title: collections.title && plainName(collections.title),
+        collections: collections.list,
+        style: withNewestRelief(style, surveys),
+        schemas: new Map(coloured.map((id, i) => [id, schemas[i]!])),
+      };
+      this.groups = this.grouped(this.catalogue);
     } catch (cause) {
       this.cover.replaceChildren(
         h('p', { class: 'error' }, t('map.failed', { reason: reasonOf(cause) })),
@@ -103,6 +113,13 @@ class MapPage {
     this.renderChrome();
     this.showMap();
     if (this.state.selection) void this.answer(this.state.selection, false);
+  }
+
+  private grouped(catalogue: Catalogue): LayerGroup[] {
+    return groupLayers(catalogue.style, catalogue.collections, (collection, attribute) => {
+      const info = catalogue.schemas.get(collection)?.properties?.[attribute];
+      return pick(info?.['tvilling:title'], info?.title ?? attribute).toLowerCase();
+    });
   }
 
   private showMap(): void {
@@ -150,6 +167,7 @@ class MapPage {
     this.state.camera = this.view.camera();
     this.replaceAddress();
     this.renderTools();
+    markFarLayers(this.layersPanel, this.state.camera.zoom);
   }
 
   private replaceAddress(): void {
@@ -180,7 +198,7 @@ class MapPage {
   private switchLanguage(next: 'sv' | 'en'): void {
     setLanguage(next);
     document.documentElement.lang = next;
-    if (this.catalogue) this.groups = groupLayers(this.catalogue.style, this.catalogue.collections);
+    if (this.catalogue) this.groups = this.grouped(this.catalogue);
     this.view?.relabel(t('map.label'));
     this.renderChrome();
     if (this.asked) this.renderAnswer(this.asked);
@@ -351,8 +369,8 @@ class MapPage {
               this.layersChanged();
             },
             setOpacity: (entry, percent) => {
-              if (percent === 100) delete this.state.opacity[entry.collection];
-              else this.state.opacity[entry.collection] = percent;
+              if (percent === 100) delete this.state.opacity[entry.key];
+              else this.state.opacity[entry.key] = percent;
               this.layersChanged();
             },
           })
@@ -369,10 +387,12 @@ class MapPage {
     );
     if (closed.size > 0) this.layersPanel.querySelectorAll<HTMLDetailsElement>('details.layer-group').forEach((details, i) => (details.open = closed.get(i) ?? details.open));
     this.layersPanel.querySelector('.panel-body')!.scrollTop = scroll;
+    if (this.view) markFarLayers(this.layersPanel, this.view.map.getZoom());
   }
 
   private layersChanged(): void {
     this.view?.applyLayers(this.state, this.groups);
+    if (this.view) markFarLayers(this.layersPanel, this.view.map.getZoom());
     this.replaceAddress();
     this.renderBadge();
     if (this.state.terrain && this.view) this.view.terrainSurvey = this.survey();

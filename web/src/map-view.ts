@@ -3,10 +3,10 @@
 
 import { LngLatBounds, Map as MapLibre, Marker, ScaleControl, AttributionControl, setWorkerUrl, type ErrorEvent, type GeoJSONSource, type LayerSpecification, type StyleSpecification } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
-import { address, headersFor, type AnswerFeature, type CollectionInfo } from './api';
+import { address, headersFor, type AnswerFeature } from './api';
 import { h } from './dom';
 import { boundsOf } from './geometry';
-import { metadataOf, isHillshade, isShown, type LayerGroup } from './layers-model';
+import { isShown, metadataOf, type LayerGroup } from './layers-model';
 import { darkStyle } from './theme';
 import type { Camera, ViewState } from './url-state';
 
@@ -15,6 +15,9 @@ setWorkerUrl(workerUrl);
 const SELECTED = 'tvilling-selected';
 const TERRAIN = 'tvilling-terrain';
 const PITCH_3D = 60;
+/** Attributes that hold a height above ground in metres, the first that a feature has. */
+const HEIGHT_ATTRIBUTES = ['nockhojd_m', 'hojd_m'];
+const RAISED = '-raised';
 
 /** A feature to be made unmistakable, or one that is related to it. */
 export interface Highlight {
@@ -27,26 +30,6 @@ export interface MapEvents {
   moved: () => void;
   layerFailed: (source: string) => void;
   pointer: (place: { lon: number; lat: number }) => void;
-}
-
-/** Adds relief to a style that has none of its own: it lies on the ground, below water, roads and houses. */
-export function withHillshade(style: StyleSpecification, surveys: CollectionInfo[]): StyleSpecification {
-  if (style.layers.some(isHillshade) || surveys.length === 0) return style;
-  const before = style.layers.findIndex((layer) => ['water', 'road', 'building'].includes(metadataOf(layer)['tvilling:role'] ?? '') || layer.type === 'line' || layer.type === 'symbol');
-  const at = before < 0 ? style.layers.length : before;
-  const layers: LayerSpecification[] = surveys.map((survey, i) => ({
-    id: `tvilling-hillshade-${survey.id}`,
-    type: 'raster',
-    source: `tvilling-hillshade-${survey.id}`,
-    layout: { visibility: i === 0 ? 'visible' : 'none' },
-    // Stronger when zoomed out, where it tells the shape of the land; softer among houses.
-    paint: { 'raster-opacity': ['interpolate', ['linear'], ['zoom'], 10, 0.75, 17, 0.45], 'raster-fade-duration': 150 },
-    metadata: { 'tvilling:collection': survey.id, 'tvilling:thematic': false },
-  }));
-  const sources = Object.fromEntries(
-    surveys.map((survey) => [`tvilling-hillshade-${survey.id}`, { type: 'raster' as const, url: address(`hillshade/${survey.id}.json`), tileSize: 256 }]),
-  );
-  return { ...style, sources: { ...style.sources, ...sources }, layers: [...style.layers.slice(0, at), ...layers, ...style.layers.slice(at)] };
 }
 
 export class MapView {
@@ -132,6 +115,7 @@ export class MapView {
       if (!this.map.getLayer(layer.id)) continue;
       this.map.setLayoutProperty(layer.id, 'visibility', layer.layout?.visibility ?? 'visible');
       for (const name of opacityNames(layer)) this.map.setPaintProperty(layer.id, name as 'fill-opacity', paintOf(layer)[name] as number);
+      if (this.map.getLayer(layer.id + RAISED)) this.map.setLayoutProperty(layer.id + RAISED, 'visibility', layer.layout?.visibility ?? 'visible');
     }
   }
 
@@ -190,12 +174,46 @@ export class MapView {
   setTerrain(on: boolean, survey: string | null, tilt = true): void {
     if (!on || !survey) {
       this.map.setTerrain(null);
+      this.raiseHouses(false);
       if (tilt) this.map.easeTo({ pitch: 0, duration: this.calm.matches ? 0 : 600 });
       return;
     }
     if (!this.map.getSource(TERRAIN)) this.map.addSource(TERRAIN, { type: 'raster-dem', url: address(`terrain/${survey}.json`), tileSize: 256 });
     this.map.setTerrain({ source: TERRAIN, exaggeration: 1 });
+    this.raiseHouses(true);
     if (tilt && this.map.getPitch() < 20) this.map.easeTo({ pitch: PITCH_3D, duration: this.calm.matches ? 0 : 600 });
+  }
+
+  /** Draws every polygon that has a height as a body, houses and planned houses alike. */
+  private raiseHouses(on: boolean): void {
+    const before = this.map.getStyle().layers.find((layer) => layer.id.startsWith(SELECTED) || layer.type === 'symbol')?.id;
+    for (const layer of this.themed(this.light).layers) {
+      if (layer.type !== 'fill' || !this.map.getLayer(layer.id)) continue;
+      const { 'tvilling:role': role, 'tvilling:thematic': thematic } = metadataOf(layer);
+      if (role !== 'building' && !thematic) continue;
+      const id = layer.id + RAISED;
+      if (!on) {
+        if (this.map.getLayer(id)) this.map.removeLayer(id);
+        continue;
+      }
+      if (this.map.getLayer(id)) continue;
+      this.map.addLayer(
+        {
+          id,
+          type: 'fill-extrusion',
+          source: layer.source,
+          ...(layer['source-layer'] ? { 'source-layer': layer['source-layer'] } : {}),
+          filter: ['any', ...HEIGHT_ATTRIBUTES.map((name) => ['has', name])] as never,
+          layout: { visibility: this.map.getLayoutProperty(layer.id, 'visibility') ?? 'visible' },
+          paint: {
+            'fill-extrusion-color': (layer.paint?.['fill-color'] ?? '#d3ccc0') as string,
+            'fill-extrusion-height': ['to-number', ['coalesce', ...HEIGHT_ATTRIBUTES.map((name) => ['get', name])]] as never,
+            'fill-extrusion-opacity': 0.92,
+          },
+        },
+        before,
+      );
+    }
   }
 
   private themed(style: StyleSpecification): StyleSpecification {
@@ -216,7 +234,7 @@ export class MapView {
     const layers = style.layers.map((layer) => {
       const entry = entries.find((candidate) => candidate.styleLayers.includes(layer.id));
       if (!entry) return layer;
-      const share = (state.opacity[entry.collection] ?? 100) / 100;
+      const share = (state.opacity[entry.key] ?? 100) / 100;
       const paint: Record<string, unknown> = { ...paintOf(layer) };
       for (const name of opacityNames(layer)) paint[name] = scaled(paint[name] ?? 1, share);
       return { ...layer, paint, layout: { ...layer.layout, visibility: isShown(entry, state) ? 'visible' : 'none' } } as LayerSpecification;

@@ -22,7 +22,7 @@ function darkLayer(layer: LayerSpecification): LayerSpecification {
         ? () => 0.2
         : (l: number) => Math.max(0.82, 1.05 - l * 0.4)
       : thematic
-        ? (l: number) => Math.max(0.66, l)
+        ? (l: number) => 0.55 + l * 0.35
         : metadata['tvilling:role'] === 'road' || layer.type === 'line'
           ? (l: number) => Math.max(0.24, 0.24 + (l - 0.6) * 0.5)
           : metadata['tvilling:role'] === 'building'

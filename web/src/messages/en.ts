@@ -22,6 +22,7 @@ export const en: Record<keyof typeof sv, string> = {
   'layers.no_department': 'Other',
   'layers.terrain_group': 'Terrain',
   'layers.hillshade': 'Hillshade: {survey}',
+  'layers.ramp': '{layer}: {attribute}',
   'layers.legend_worst': 'worst {value}',
   'layers.legend_best': 'best {value}',
   'layers.failed_one': 'The layer {layer} could not be fetched in full.',

@@ -20,6 +20,7 @@ export const sv = {
   'layers.no_department': 'Övrigt',
   'layers.terrain_group': 'Terräng',
   'layers.hillshade': 'Terrängskuggning: {survey}',
+  'layers.ramp': '{layer}: {attribute}',
   'layers.legend_worst': 'sämst {value}',
   'layers.legend_best': 'bäst {value}',
   'layers.failed_one': 'Lagret {layer} kunde inte hämtas helt.',
