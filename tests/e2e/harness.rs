@@ -43,7 +43,7 @@ pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--bin", "tvilling"])
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
             .current_dir(root())
             .status()
             .expect("cargo runs");
