@@ -675,6 +675,29 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_or_endless_definition_is_an_error_and_no_crash() {
+        let wkt = crs("EPSG:3006").wkt2().unwrap();
+        for end in (1..wkt.len()).step_by(29) {
+            assert!(
+                Crs::from_definition(&wkt[..end]).is_err(),
+                "{}",
+                &wkt[..end]
+            );
+        }
+        for word in [
+            "PROJCS[",
+            "PROJCS[\"a\",",
+            "{\"base_crs\":",
+            "{\"a\":[",
+            "COMPD_CS[\"a\",",
+        ] {
+            let deep = word.repeat(MAX_DEFINITION_BYTES / word.len());
+            assert!(Crs::from_definition(&deep).is_err(), "{word}");
+            assert!(Crs::from_definition(&(deep + "more than may be read")).is_err());
+        }
+    }
+
+    #[test]
     fn a_crs_that_is_no_map_is_refused_with_its_reason() {
         for (code, word) in [
             ("EPSG:4978", "geocentric"),

@@ -46,13 +46,15 @@ fn nearest_part(
         };
     };
     match geometry {
-        Geometry::MultiPoint(many) => many.iter().for_each(|part| visit(&(*part).into())),
-        Geometry::MultiLineString(many) => {
+        Geometry::GeometryCollection(many) => many.iter().for_each(visit),
+        // Copies of the parts are made only where one of them is empty.
+        Geometry::MultiLineString(many) if many.iter().any(|line| line.0.is_empty()) => {
             many.iter().for_each(|part| visit(&part.clone().into()));
         }
-        Geometry::MultiPolygon(many) => many.iter().for_each(|part| visit(&part.clone().into())),
-        Geometry::GeometryCollection(many) => many.iter().for_each(visit),
-        single => visit(single),
+        Geometry::MultiPolygon(many) if many.iter().any(|part| part.exterior().0.is_empty()) => {
+            many.iter().for_each(|part| visit(&part.clone().into()));
+        }
+        whole => visit(whole),
     }
     nearest
 }
@@ -75,8 +77,11 @@ mod tests {
         assert_eq!(to_point(&ring().into(), [1.0, 1.0]), Some(0.0));
         assert_eq!(to_point(&ring().into(), [5.0, 5.0]), Some(1.0));
         assert_eq!(to_point(&ring().into(), [13.0, 14.0]), Some(5.0));
-        let many = MultiPolygon(vec![ring(), polygon![]]);
-        assert_eq!(to_point(&many.into(), [13.0, 14.0]), Some(5.0));
+        for many in [vec![ring()], vec![ring(), polygon![]]] {
+            let many = MultiPolygon(many);
+            assert_eq!(to_point(&many.clone().into(), [13.0, 14.0]), Some(5.0));
+            assert_eq!(between(&many.clone().into(), &many.into()), Some(0.0));
+        }
     }
 
     #[test]

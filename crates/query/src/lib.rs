@@ -1,6 +1,6 @@
 //! A view asked a question: what is known about a place.
 //!
-//! [`identify`] answers a click from every collection that the view shows, with what
+//! [`identify()`] answers a click from every collection that the view shows, with what
 //! declared [`Relations`] lead to. It knows nothing of HTTP, or of how bytes lie on disk.
 
 mod distance;
