@@ -264,3 +264,90 @@ fn records(
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use model::PointFlags;
+
+    fn batch() -> PointBatch {
+        PointBatch {
+            x: vec![674_000.0, 674_123.456],
+            y: vec![6_580_000.0, 6_580_001.5],
+            z: vec![-3.25, 812.004],
+            intensity: vec![0, 65_535],
+            return_number: vec![1, 15],
+            number_of_returns: vec![2, 15],
+            classification: vec![2, 200],
+            flags: vec![0, PointFlags::WITHHELD | PointFlags::OVERLAP],
+            scan_angle_deg: vec![-20.004, 30.0],
+            user_data: vec![0, 255],
+            point_source_id: vec![7, 65_535],
+            gps_time_s: vec![0.125, 331_234_567.75],
+            rgb: vec![[1, 2, 3], [65_535, 0, 9]],
+            nir: vec![4, 40_000],
+        }
+    }
+
+    #[test]
+    fn every_attribute_of_every_format_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        for (has_rgb, has_nir, format) in [(false, false, 6), (true, false, 7), (true, true, 8)] {
+            let path = dir.path().join(format!("{format}.laz"));
+            let layout = PointLayout {
+                crs_wkt: "PROJCS[\"a\"]".to_owned(),
+                scale_m: [0.001; 3],
+                has_rgb,
+                has_nir,
+            };
+            let mut writer = SurveyWriter::new(path.clone(), layout).unwrap();
+            let expected = batch();
+            writer.write(&expected).unwrap();
+            writer.write(&PointBatch::default()).unwrap();
+            let (_, written) = writer.finish().unwrap();
+            assert_eq!((written, count(&path).unwrap()), (2, 2));
+
+            let mut reader = las::Reader::from_path(&path).unwrap();
+            let header = reader.header();
+            assert_eq!(header.version(), Version::new(1, 4));
+            assert_eq!(header.point_format().to_u8().unwrap(), format);
+            assert!(header.get_wkt_crs_bytes().unwrap().starts_with(b"PROJCS"));
+            assert_eq!(header.number_of_points(), 2);
+            assert_eq!(header.number_of_points_by_return(1), Some(1));
+            let bounds = header.bounds();
+            assert!((bounds.max.z - 812.004).abs() < 1e-6, "{bounds:?}");
+            let read = reader.read_points(9).unwrap();
+            let points: Vec<_> = read.points().map(Result::unwrap).collect();
+            for (i, point) in points.iter().enumerate() {
+                for (value, wanted) in [
+                    (point.x, expected.x[i]),
+                    (point.y, expected.y[i]),
+                    (point.z, expected.z[i]),
+                ] {
+                    assert!((value - wanted).abs() < 1e-6, "{value} {wanted}");
+                }
+                assert_eq!(point.intensity, expected.intensity[i]);
+                assert_eq!(point.return_number, expected.return_number[i]);
+                assert_eq!(point.number_of_returns, expected.number_of_returns[i]);
+                assert_eq!(u8::from(point.classification), expected.classification[i]);
+                assert_eq!(
+                    point.is_withheld,
+                    expected.flags[i] & PointFlags::WITHHELD != 0
+                );
+                assert_eq!(
+                    point.is_overlap,
+                    expected.flags[i] & PointFlags::OVERLAP != 0
+                );
+                assert!((point.scan_angle - expected.scan_angle_deg[i]).abs() < 1e-4);
+                assert_eq!(point.user_data, expected.user_data[i]);
+                assert_eq!(point.point_source_id, expected.point_source_id[i]);
+                assert_eq!(point.gps_time, Some(expected.gps_time_s[i]));
+                let rgb = point.color.map(|c| [c.red, c.green, c.blue]);
+                assert_eq!(rgb, has_rgb.then_some(expected.rgb[i]));
+                assert_eq!(point.nir, has_nir.then_some(expected.nir[i]));
+            }
+        }
+    }
+}

@@ -47,7 +47,8 @@ pub(crate) fn write(
         crs: epsg(crs_code),
         vertical: vertical_code.and_then(epsg),
     };
-    write_levels(path, &levels, &geo).map_err(Error::io(path))
+    let big = len_max(&levels) > u64::from(u32::MAX);
+    write_levels(path, &levels, &geo, big).map_err(Error::io(path))
 }
 
 fn epsg(code: &str) -> Option<u16> {
@@ -158,14 +159,17 @@ impl Field {
     }
 }
 
-fn write_levels(path: &Path, levels: &[Cow<'_, Grid>], geo: &Geo) -> io::Result<()> {
-    let tiles: Vec<Vec<bool>> = levels.iter().map(|grid| tiles_with_value(grid)).collect();
-    let tile_count: usize = tiles.iter().map(Vec::len).sum();
-    let kept = tiles.iter().flatten().filter(|&&kept| kept).count();
-    // Directories and arrays take less than 24 bytes for each tile and 4 KiB for each level.
-    let len_max = kept * TILE_BYTES + tile_count * 24 + (levels.len() + 1) * 4096;
-    let big = u32::try_from(len_max).is_err();
+/// The most that a file of these levels can take.
+fn len_max(levels: &[Cow<'_, Grid>]) -> u64 {
+    let tiles = levels
+        .iter()
+        .map(|grid| grid.columns.div_ceil(TILE) as u64 * grid.rows.div_ceil(TILE) as u64);
+    // Arrays take 16 bytes for each tile, directories less than 4 KiB for each level.
+    tiles.sum::<u64>() * (TILE_BYTES as u64 + 16) + (levels.len() as u64 + 1) * 4096
+}
 
+fn write_levels(path: &Path, levels: &[Cow<'_, Grid>], geo: &Geo, big: bool) -> io::Result<()> {
+    let tiles: Vec<Vec<bool>> = levels.iter().map(|grid| tiles_with_value(grid)).collect();
     let nowhere: Vec<_> = tiles.iter().map(|tiles| vec![0; tiles.len()]).collect();
     let start = directories(levels, &nowhere, geo, big).len() as u64;
     let mut next = start;
@@ -322,4 +326,109 @@ fn geo_keys(geo: &Geo) -> Vec<u16> {
     let header = [1, 1, 0, keys.len() as u16];
     let entries = keys.into_iter().flat_map(|(key, value)| [key, 0, 1, value]);
     header.into_iter().chain(entries).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::files::Mapped;
+    use crate::heights::HeightMap;
+    use model::Bounds;
+
+    /// A slope with a hole, five tiles by three; the tile in the south-east has no value.
+    fn slope() -> Grid {
+        let mut grid = Grid::empty(500.0, 9000.0, 0.5, 1100, 700);
+        for row in 0..700 {
+            for column in 0..1100 {
+                let in_hole = (300..310).contains(&row) && (300..310).contains(&column);
+                let in_corner = row >= 512 && column >= 1024;
+                if !in_hole && !in_corner {
+                    grid.values[row * 1100 + column] = (row * 3 + column) as f32 / 8.0;
+                }
+            }
+        }
+        grid
+    }
+
+    fn write_to(path: &Path, big: bool) {
+        let grid = slope();
+        let levels = levels(&grid, HeightKind::Terrain);
+        let geo = Geo {
+            crs: Some(3006),
+            vertical: Some(5613),
+        };
+        write_levels(path, &levels, &geo, big).unwrap();
+    }
+
+    #[test]
+    fn classic_and_big_files_hold_the_same_cells() {
+        let dir = tempfile::tempdir().unwrap();
+        let grid = slope();
+        let all = Bounds::new(500.25, 8650.25, 1049.75, 8999.75).unwrap();
+        for big in [false, true] {
+            let path = dir.path().join(format!("{big}.tif"));
+            write_to(&path, big);
+            let heights = HeightMap::open(Mapped::open(&path).unwrap()).unwrap();
+            let window = heights.window(&all, 0.5).unwrap();
+            assert_eq!((window.west, window.north), (grid.west, grid.north));
+            let bits = |grid: &Grid| grid.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert!(bits(&window) == bits(&grid));
+            let known = grid.values.iter().filter(|value| !value.is_nan()).count();
+            assert_eq!(heights.check().unwrap(), known as u64);
+            // 15, 6, 2 and 1 tiles, of which one of the first and one of the second is empty.
+            let len = std::fs::metadata(&path).unwrap().len();
+            assert_eq!(len / TILE_BYTES as u64, 22);
+        }
+    }
+
+    #[test]
+    fn overviews_pass_over_cells_without_value() {
+        let mut grid = Grid::empty(0.0, 4.0, 1.0, 3, 3);
+        grid.values[0] = 1.0;
+        grid.values[4] = 4.0;
+        grid.values[8] = 7.0;
+        let mean = coarser(&grid, HeightKind::Terrain);
+        assert_eq!((mean.columns, mean.rows, mean.cell_size_m), (2, 2, 2.0));
+        assert_eq!((mean.values[0], mean.values[3]), (2.5, 7.0));
+        assert!(mean.values[1].is_nan() && mean.values[2].is_nan());
+        let highest = coarser(&grid, HeightKind::Surface);
+        assert_eq!((highest.values[0], highest.values[3]), (4.0, 7.0));
+        assert!(highest.values[1].is_nan());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_damaged_wherever_the_cut_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("whole.tif");
+        write_to(&path, true);
+        let whole = std::fs::read(&path).unwrap();
+        let cuts = (0..1500)
+            .step_by(37)
+            .chain([2000, whole.len() / 2, whole.len() - 1]);
+        for cut in cuts {
+            let path = dir.path().join(format!("{cut}.tif"));
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let opened = HeightMap::open(Mapped::open(&path).unwrap());
+            let result = opened.and_then(|heights| heights.check());
+            assert!(matches!(result, Err(Error::Corrupt { .. })), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_grid_that_makes_no_sense_is_refused() {
+        let path = Path::new("never written");
+        let mut short = Grid::empty(0.0, 0.0, 1.0, 2, 2);
+        short.values.pop();
+        for grid in [
+            short,
+            Grid::empty(0.0, 0.0, 1.0, 0, 5),
+            Grid::empty(0.0, 0.0, 0.0, 1, 1),
+            Grid::empty(f64::NAN, 0.0, 1.0, 1, 1),
+        ] {
+            let result = write(path, &grid, HeightKind::Terrain, "EPSG:3006", None);
+            assert!(matches!(result, Err(Error::Refused(_))));
+        }
+    }
 }

@@ -182,3 +182,76 @@ fn hilbert(mut x: u32, mut y: u32) -> u32 {
     }
     distance
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_curve_visits_each_cell_once_and_goes_from_neighbour_to_neighbour() {
+        // Order 16 starts like order 4, turned or not.
+        let mut cells: Vec<_> = (0..16).flat_map(|x| (0..16).map(move |y| (x, y))).collect();
+        cells.sort_by_key(|&(x, y)| hilbert(x, y));
+        let distances: HashSet<_> = cells.iter().map(|&(x, y)| hilbert(x, y)).collect();
+        assert_eq!(distances.len(), 256);
+        for pair in cells.windows(2) {
+            let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+            assert_eq!(x0.abs_diff(x1) + y0.abs_diff(y1), 1, "{pair:?}");
+        }
+    }
+
+    fn leaves(count: u32) -> Vec<(Bounds, u64)> {
+        let leaf = |i: u32| {
+            let x = f64::from(i);
+            (
+                Bounds::new(x, -x, x + 0.5, -x + 0.5).unwrap(),
+                u64::from(i) * 8,
+            )
+        };
+        (0..count).map(leaf).collect()
+    }
+
+    #[test]
+    fn a_tree_of_any_size_finds_what_touches() {
+        for count in [1, 2, 15, 16, 17, 256, 257, 5000] {
+            let tree = Tree::with_leaves(u64::from(count)).unwrap();
+            let leaves = leaves(count);
+            let bytes = tree.pack(&leaves);
+            assert_eq!(bytes.len(), tree.byte_len());
+            for search in [
+                Bounds::new(0.5, -0.5, 3.0, 0.0).unwrap(),
+                Bounds::new(-1e9, -1e9, 1e9, 1e9).unwrap(),
+                Bounds::new(1.0, 1.0, 2.0, 2.0).unwrap(),
+            ] {
+                let touching = leaves
+                    .iter()
+                    .filter(|(bounds, _)| bounds.intersects(&search));
+                let expected: Vec<_> = touching.map(|(_, offset)| *offset).collect();
+                assert_eq!(tree.search(&bytes, &search), Ok(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_points_elsewhere_is_damage() {
+        let tree = Tree::with_leaves(40).unwrap();
+        let mut bytes = tree.pack(&leaves(40));
+        let world = Bounds::new(-1e9, -1e9, 1e9, 1e9).unwrap();
+        bytes[32] ^= 2;
+        assert!(tree.search(&bytes, &world).is_err());
+        bytes[32] ^= 2;
+        bytes.truncate(200);
+        assert!(tree.search(&bytes, &world).is_err());
+    }
+
+    #[test]
+    fn a_count_that_no_file_can_have_makes_no_tree() {
+        assert!(Tree::with_leaves(0).is_none());
+        assert!(Tree::with_leaves(u64::MAX).is_none());
+        assert!(Tree::with_leaves(u64::MAX / 40).is_none());
+    }
+}
