@@ -351,17 +351,19 @@ fn columns<'a>(buffer: &mut FlatBufferBuilder<'a>, schema: &Schema) -> Vec<WIPOf
     columns
 }
 
+/// The CRS by authority and code; one that has none is given as WKT.
 fn crs<'a>(buffer: &mut FlatBufferBuilder<'a>, code: &str) -> WIPOffset<Crs<'a>> {
-    let (authority, number) = code.split_once(':').unwrap_or(("", code));
-    let number_parsed = number.parse().ok();
-    let args = CrsArgs {
-        org: (!authority.is_empty()).then(|| buffer.create_string(authority)),
-        code: number_parsed.unwrap_or(0),
-        code_string: match number_parsed {
-            Some(_) => None,
-            None => Some(buffer.create_string(number)),
-        },
-        ..CrsArgs::default()
-    };
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let mut args = CrsArgs::default();
+    match code.split_once(':') {
+        Some((authority, code)) if plain(authority) && plain(code) => {
+            args.org = Some(buffer.create_string(authority));
+            match code.parse() {
+                Ok(number) => args.code = number,
+                Err(_) => args.code_string = Some(buffer.create_string(code)),
+            }
+        }
+        _ => args.wkt = Some(buffer.create_string(code)),
+    }
     Crs::create(buffer, &args)
 }
