@@ -34,9 +34,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
     }
     let json = arguments.json;
     match arguments.verb {

@@ -34,27 +34,17 @@ pub(crate) fn run(options: Demo, json: bool) -> anyhow::Result<()> {
         clear(&options.dir)?;
         build(&options.dir)?;
         fs::write(options.dir.join(MARK), generator)?;
-        eprintln!(
-            "Built the demo twin in {:.1} s.",
-            started.elapsed().as_secs_f64()
-        );
+        eprintln!("Built the demo twin in {:.1} s.", started.elapsed().as_secs_f64());
     }
     let key = fs::read_to_string(options.dir.join(STAFF_KEY))
         .with_context(|| options.dir.join(STAFF_KEY).display().to_string())?;
-    eprintln!(
-        "The water network is for staff: log in on the map with the key {}",
-        key.trim()
-    );
+    eprintln!("The water network is for staff: log in on the map with the key {}", key.trim());
     if options.build_only {
         let object = json!({ "dir": options.dir, "staff_key": key.trim() });
         output::print(json, &object, &options.dir.display().to_string());
         return Ok(());
     }
-    let serve = Serve {
-        dir: options.dir,
-        listen: options.listen,
-        public_url: None,
-    };
+    let serve = Serve { dir: options.dir, listen: options.listen, public_url: None };
     super::serve::run(serve, json)
 }
 
@@ -81,10 +71,7 @@ fn build(dir: &Path) -> anyhow::Result<()> {
     let configuration = configuration::read(&deliveries)?;
     let crs = Crs::from_code(&configuration.crs)?;
     let twin = Twin::create(dir, &configuration.settings.name, crs.code())?;
-    fs::copy(
-        deliveries.join(configuration::FILE_NAME),
-        dir.join(configuration::FILE_NAME),
-    )?;
+    fs::copy(deliveries.join(configuration::FILE_NAME), dir.join(configuration::FILE_NAME))?;
     for source in configuration.sources {
         let delivery = Delivery {
             sources: vec![deliveries.join(&source.path)],

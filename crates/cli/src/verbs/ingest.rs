@@ -90,12 +90,7 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
     };
     let report = output::report_object(&layer.report);
     let mut transaction = twin.begin()?;
-    transaction.put_features(
-        collection,
-        layer.features,
-        delivery.mode,
-        &report.to_string(),
-    )?;
+    transaction.put_features(collection, layer.features, delivery.mode, &report.to_string())?;
     transaction.commit()?;
     Ok(result(delivery, "features", &layer.report, report))
 }
@@ -103,15 +98,10 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
     let target = Crs::from_code(twin.crs_code())?;
     let crs_wkt = target.wkt1()?;
-    let vertical = delivery
-        .vertical
-        .as_deref()
-        .map(|code| vertical(code, &target))
-        .transpose()?;
     let options = SurveyOptions {
         target,
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
-        vertical,
+        vertical: delivery.vertical.as_deref().map(vertical).transpose()?,
         cell_size_m: delivery.cell_size_m,
     };
     let reader = SurveyReader::open(&delivery.sources, &options)?;
@@ -154,39 +144,26 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     Ok(result(delivery, "points", &summary.report, report))
 }
 
-fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {
+fn vertical(code: &str) -> anyhow::Result<VerticalDatum> {
     if code == "unknown" {
         return Ok(VerticalDatum::Unknown);
     }
-    let compound = target
-        .with_vertical(code)
+    let name = geodesy::vertical_name(code)
         .with_context(|| format!("--vertical {code}: give a code such as EPSG:5613, or unknown"))?;
-    Ok(VerticalDatum::Known {
-        code: compound.vertical_code().unwrap_or(code).to_owned(),
-        name: compound.vertical_name().unwrap_or(code).to_owned(),
-    })
+    Ok(VerticalDatum::Known { code: code.to_owned(), name })
 }
 
 fn title(delivery: &Delivery) -> String {
-    delivery
-        .title
-        .clone()
-        .unwrap_or_else(|| delivery.collection.to_string())
+    delivery.title.clone().unwrap_or_else(|| delivery.collection.to_string())
 }
 
 fn source(delivery: &Delivery) -> Source {
     let name = |path: &PathBuf| file_name(path);
-    Source {
-        files: delivery.sources.iter().map(name).collect(),
-        delivered: Timestamp::now(),
-    }
+    Source { files: delivery.sources.iter().map(name).collect(), delivered: Timestamp::now() }
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn result(delivery: &Delivery, what: &str, report: &Report, object: Value) -> (Value, String) {
@@ -197,8 +174,5 @@ fn result(delivery: &Delivery, what: &str, report: &Report, object: Value) -> (V
         report.read,
         output::report_text(report)
     );
-    (
-        json!({ "collection": id, "kind": what, "report": object }),
-        text,
-    )
+    (json!({ "collection": id, "kind": what, "report": object }), text)
 }
