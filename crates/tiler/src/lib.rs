@@ -108,7 +108,7 @@ pub fn vector_tile(
         };
         let query = match &ways {
             None => Some(tile_bounds),
-            Some((forward, back)) => query_box(all, &tile_bounds, forward, back),
+            Some((forward, back)) => query_box(all, &tile_bounds, frame.unit, forward, back),
         };
         queries.extend(query.filter(|q| q.intersects(all)).map(|q| (collection, q)));
     }
@@ -142,6 +142,7 @@ fn query_box(all: &Bounds, tile: &Bounds, forward: &Transform, back: &Transform)
     let Ok(all_in_tms) = forward.bounds(all) else {
         return Some(*all);
     };
+    let all_in_tms = all_in_tms.expanded(slack);
     if !all_in_tms.intersects(tile) {
         return None;
     }

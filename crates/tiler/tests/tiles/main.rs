@@ -1,0 +1,9 @@
+//! Tiles of a small twin, as the other crates see them, read with a decoder that
+//! shares no code with the encoder.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod decode;
+mod raster;
+mod town;
+mod vector;
