@@ -18,11 +18,9 @@ impl ClipBox {
             min: [f64::INFINITY; 2],
             max: [f64::NEG_INFINITY; 2],
         };
-        for point in points {
-            for axis in 0..2 {
-                around.min[axis] = around.min[axis].min(point[axis]);
-                around.max[axis] = around.max[axis].max(point[axis]);
-            }
+        for &[x, y] in points {
+            around.min = [around.min[0].min(x), around.min[1].min(y)];
+            around.max = [around.max[0].max(x), around.max[1].max(y)];
         }
         around
     }

@@ -138,7 +138,16 @@ pub fn vector_tile(
 /// A tile can be larger than the area for which the twin's CRS is meant, up to
 /// the whole world. So the tile's box is cut to the collection's before it is
 /// transformed; and where even that fails, all of the collection is asked for.
-fn query_box(all: &Bounds, tile: &Bounds, forward: &Transform, back: &Transform) -> Option<Bounds> {
+///
+/// There and back, coordinates change in their last digits: `slack`, in the set's
+/// units, keeps what lies on the very edge.
+fn query_box(
+    all: &Bounds,
+    tile: &Bounds,
+    slack: f64,
+    forward: &Transform,
+    back: &Transform,
+) -> Option<Bounds> {
     let Ok(all_in_tms) = forward.bounds(all) else {
         return Some(*all);
     };

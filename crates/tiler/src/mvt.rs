@@ -81,8 +81,8 @@ impl<'a> GeometryWriter<'a> {
     }
 
     fn step(&mut self, to: Point) {
-        for axis in 0..2 {
-            put_varint(self.out, zigzag(i64::from(to[axis] - self.cursor[axis])));
+        for (to, from) in to.iter().zip(self.cursor) {
+            put_varint(self.out, zigzag(i64::from(to - from)));
         }
         self.cursor = to;
     }

@@ -192,8 +192,8 @@ impl PixelGrid {
             let west = between(corners[0], corners[2], v);
             let east = between(corners[1], corners[3], v);
             let off = distance(at(u, v)?, between(west, east, u));
-            // Not `off > limit`: what is not a number is not exact.
-            if !(off <= limit) {
+            // What is not a number is not exact.
+            if off.is_nan() || off > limit {
                 return None;
             }
         }

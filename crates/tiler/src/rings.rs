@@ -86,14 +86,10 @@ fn clean(points: &mut Vec<Point>, start: usize) -> bool {
     let mut end = start;
     for i in start..points.len() {
         let point = points[i];
-        loop {
-            if end > start && points[end - 1] == point {
-                end -= 1;
-            } else if end > start + 1 && turn(points[end - 2], points[end - 1], point) == 0 {
-                end -= 1;
-            } else {
-                break;
-            }
+        while (end > start && points[end - 1] == point)
+            || (end > start + 1 && turn(points[end - 2], points[end - 1], point) == 0)
+        {
+            end -= 1;
         }
         points[end] = point;
         end += 1;
@@ -143,11 +139,9 @@ impl Extent {
             min: first,
             max: first,
         };
-        for p in points {
-            for axis in 0..2 {
-                extent.min[axis] = extent.min[axis].min(p[axis]);
-                extent.max[axis] = extent.max[axis].max(p[axis]);
-            }
+        for &[x, y] in points {
+            extent.min = [extent.min[0].min(x), extent.min[1].min(y)];
+            extent.max = [extent.max[0].max(x), extent.max[1].max(y)];
         }
         extent
     }

@@ -1,7 +1,7 @@
 //! Tiles of a small twin, as the other crates see them, read with a decoder that
 //! shares no code with the encoder.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod decode;
 mod raster;
