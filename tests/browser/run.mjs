@@ -53,7 +53,7 @@ async function busyRoad() {
 
 /** Opens a page that notes every request to another host and every console error. */
 async function visit(open, address, options = {}) {
-  const { page } = await open({ viewport: { width: 1440, height: 900 }, deviceScaleFactor: 1, ...options });
+  const { page, context } = await open({ viewport: { width: 1440, height: 900 }, deviceScaleFactor: 1, ...options });
   const strangers = [];
   const errors = [];
   page.on('request', (request) => {
@@ -65,7 +65,7 @@ async function visit(open, address, options = {}) {
   });
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto(new URL(address, base).href);
-  return { page, strangers, errors };
+  return { page, strangers, errors, close: () => context.close() };
 }
 
 async function mapIsDrawn(page) {
@@ -101,7 +101,7 @@ const view = (rest = '') => `#${ZOOM}/${lat}/${lon}${rest}`;
 
 await withBrowser(async (open) => {
   // --- A person at a desk ---
-  const { page, strangers, errors } = await visit(open, `./${view()}`);
+  const { page, strangers, errors, close } = await visit(open, `./${view()}`);
   await mapIsDrawn(page);
   await shot(page, 'desktop-start');
   await isAccessible(page, 'start, layers open');
@@ -160,19 +160,13 @@ await withBrowser(async (open) => {
   expect((await toggle.isChecked()) !== before && /[#&](on|off)=/.test(page.url()), 'a switched layer is in the address');
   await toggle.click();
 
-  // 3D.
-  await page.click('#tool-terrain');
-  await page.waitForTimeout(3000);
-  expect(/3d=1/.test(page.url()), '3D is in the address');
-  await shot(page, 'desktop-3d');
-  await page.click('#tool-terrain');
-  await page.waitForTimeout(800);
-
   expect(strangers.length === 0, `no request left for another host${strangers.length ? ` (${strangers.join(', ')})` : ''}`);
   expect(errors.length === 0, `the console shows no error${errors.length ? ` (${errors.join(' | ')})` : ''}`);
 
+  await close();
+
   // --- Keyboard only ---
-  const keyboard = await visit(open, `./${view()}`);
+  const keyboard = await visit(open, `./${view()}`, { viewport: { width: 1100, height: 700 } });
   await mapIsDrawn(keyboard.page);
   await keyboard.page.keyboard.press('Tab');
   await keyboard.page.keyboard.press('Enter');
@@ -189,6 +183,8 @@ await withBrowser(async (open) => {
   await keyboard.page.keyboard.press('ArrowRight');
   await keyboard.page.waitForTimeout(900);
   expect(keyboard.page.url() !== camera, 'arrows move the map');
+
+  await keyboard.close();
 
   // --- A phone ---
   const phone = await visit(open, `./${view()}`, { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true });
@@ -215,12 +211,27 @@ await withBrowser(async (open) => {
   await shot(phone.page, 'phone-layers');
   await isAccessible(phone.page, 'phone, layers open');
 
+  await phone.close();
+
+  // --- 3D ---
+  const raised = await visit(open, `./${view()}`, { viewport: { width: 1200, height: 700 } });
+  await mapIsDrawn(raised.page);
+  await raised.page.locator('#layers-panel .fold').click();
+  await raised.page.click('#tool-terrain');
+  await raised.page.waitForTimeout(12_000);
+  expect(/3d=1/.test(raised.page.url()), '3D is in the address');
+  await shot(raised.page, 'desktop-3d');
+  expect(raised.errors.length === 0, `the console shows no error in 3D${raised.errors.length ? ` (${raised.errors.join(' | ')})` : ''}`);
+  await raised.close();
+
   // --- Dark ---
   const dark = await visit(open, `./${view(`&s=${lon},${lat},3`)}`, { colorScheme: 'dark' });
   await mapIsDrawn(dark.page);
   await answerIsOpen(dark.page);
   await shot(dark.page, 'desktop-dark');
   await isAccessible(dark.page, 'dark, card open');
+
+  await dark.close();
 
   // --- When things go wrong ---
   const broken = await visit(open, `./${view()}`);
@@ -236,6 +247,8 @@ await withBrowser(async (open) => {
   await answerIsOpen(broken.page);
   expect(true, 'asking again works');
 
+  await broken.close();
+
   const layerless = await open({ viewport: { width: 1440, height: 900 } });
   await layerless.page.route('**/tiles/road_links/**', (route) => route.fulfill({ status: 500, body: '' }));
   await layerless.page.goto(new URL(`./${view()}`, base).href);
@@ -243,12 +256,16 @@ await withBrowser(async (open) => {
   await shot(layerless.page, 'error-layer');
   expect((await layerless.page.locator('#cover').isHidden()), 'a layer that fails does not blank the map');
 
+  await layerless.context.close();
+
   // --- Without the map ---
   const list = await visit(open, `./?view=list${view(`&s=${lon},${lat},3`)}`, { viewport: { width: 800, height: 1000 } });
   await list.page.waitForSelector('.card', { timeout: PATIENCE_MS });
   await shot(list.page, 'list', { fullPage: true });
   await isAccessible(list.page, 'list without the map');
   expect((await list.page.locator('.feature').count()) > 0 && (await list.page.locator('canvas').count()) === 0, 'the list has the answer without a map');
+
+  await list.close();
 
   // --- Staff ---
   const staff = await visit(open, `./${view()}`);

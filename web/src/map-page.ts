@@ -166,7 +166,7 @@ class MapPage {
     if (!this.view) return;
     this.state.camera = this.view.camera();
     this.replaceAddress();
-    this.renderTools();
+    this.turnNorth();
     markFarLayers(this.layersPanel, this.state.camera.zoom);
   }
 
@@ -400,11 +400,8 @@ class MapPage {
 
   private renderTools(): void {
     const focused = document.activeElement instanceof HTMLElement && this.tools.contains(document.activeElement) ? document.activeElement.id : null;
-    const bearing = this.view?.map.getBearing() ?? 0;
     const button = (id: string, label: string, content: Node | string, act: () => void, pressed?: boolean) =>
       h('button', { type: 'button', id: `tool-${id}`, class: 'tool', 'aria-label': label, title: label, 'aria-pressed': pressed === undefined ? null : String(pressed), onclick: act }, content);
-    const north = icon('north');
-    north.style.transform = `rotate(${-bearing}deg)`;
     const other = t('tools.language_code') as 'sv' | 'en';
     const languageButton = button('language', t('tools.language'), t('tools.language_short'), () => {
       this.state.language = other;
@@ -413,7 +410,7 @@ class MapPage {
     });
     languageButton.lang = other;
     this.tools.replaceChildren(
-      h('div', { class: 'tool-group' }, button('in', t('tools.zoom_in'), icon('plus'), () => this.view?.zoomBy(1)), button('out', t('tools.zoom_out'), icon('minus'), () => this.view?.zoomBy(-1)), button('north', t('tools.north'), north, () => this.view?.northUp())),
+      h('div', { class: 'tool-group' }, button('in', t('tools.zoom_in'), icon('plus'), () => this.view?.zoomBy(1)), button('out', t('tools.zoom_out'), icon('minus'), () => this.view?.zoomBy(-1)), button('north', t('tools.north'), icon('north'), () => this.view?.northUp())),
       h(
         'div',
         { class: 'tool-group' },
@@ -423,6 +420,13 @@ class MapPage {
       h('div', { class: 'tool-group' }, languageButton, button('share', t('tools.share'), icon('share'), () => void this.share())),
     );
     if (focused) document.getElementById(focused)?.focus();
+    this.turnNorth();
+  }
+
+  /** Turns the arrow to where north is. */
+  private turnNorth(): void {
+    const arrow = this.tools.querySelector<SVGElement>('#tool-north .icon');
+    if (arrow) arrow.style.transform = `rotate(${-(this.view?.map.getBearing() ?? 0)}deg)`;
   }
 
   private renderCorner(): void {
