@@ -30,6 +30,8 @@ pub(crate) const LINKS: &[Attribute] = &[
     ("fran_matt", Real),
     ("till_matt", Real),
     ("bro", Text),
+    ("fran_nod", Text),
+    ("till_nod", Text),
     ORIGIN,
     MADE_BY,
 ];
@@ -249,11 +251,18 @@ pub(crate) fn links(town: &Town) -> Vec<Record> {
                     json!(0.0),
                     json!(length),
                     json!(if link.is_bridge { "ja" } else { "nej" }),
+                    json!(node_id(town, link.nodes[0])),
+                    json!(node_id(town, link.nodes[1])),
                 ],
             )
         })
         .collect();
     records
+}
+
+/// The key of a crossing, made of its place on the plan.
+fn node_id(town: &Town, [along, inland]: [i64; 2]) -> String {
+    format!("{}N{along:05}{inland:05}", town.prefix)
 }
 
 struct LinkState {
@@ -887,7 +896,7 @@ pub(crate) fn planned_buildings(town: &Town) -> Vec<Record> {
             ],
         ),
         record(
-            quad(town, [1094.0, 58.0, 1132.0, 72.0]),
+            quad(town, [1098.0, 11.0, 1136.0, 24.0]),
             vec![
                 json!("Bostadshus Östra stranden"),
                 json!(19.0),
@@ -896,7 +905,7 @@ pub(crate) fn planned_buildings(town: &Town) -> Vec<Record> {
             ],
         ),
         record(
-            quad(town, [756.0, 300.0, 786.0, 318.0]),
+            quad(town, [1170.0, 296.0, 1192.0, 316.0]),
             vec![
                 json!("Förskolan Blåmusslan"),
                 json!(7.5),
@@ -1026,11 +1035,10 @@ pub(crate) fn water_areas(town: &Town) -> Vec<Record> {
             let mut hole: Vec<Coord<f64>> = (0..48)
                 .map(|k| {
                     let turn = -f64::from(k) / 48.0 * 2.0 * std::f64::consts::PI;
+                    let d = [libm::cos(turn), libm::sin(turn)];
                     Coord {
-                        x: millimetres(west + skerry.centre[0] + skerry.radius_m * libm::cos(turn)),
-                        y: millimetres(
-                            south + skerry.centre[1] + skerry.radius_m * libm::sin(turn),
-                        ),
+                        x: millimetres(west + skerry.centre[0] + skerry.reach_m(d) * d[0]),
+                        y: millimetres(south + skerry.centre[1] + skerry.reach_m(d) * d[1]),
                     }
                 })
                 .collect();
@@ -1057,7 +1065,6 @@ pub(crate) fn water_areas(town: &Town) -> Vec<Record> {
         }
         if side > 0.0 {
             stream.extend(bank);
-            stream.rotate_left(0);
         } else {
             bank.reverse();
             stream.extend(bank);
@@ -1112,9 +1119,10 @@ pub(crate) fn land_cover(town: &Town) -> Vec<Record> {
         let ring: Vec<[f64; 2]> = (0..48)
             .map(|k| {
                 let turn = f64::from(k) / 48.0 * 2.0 * std::f64::consts::PI;
+                let d = [libm::cos(turn), libm::sin(turn)];
                 [
-                    west + skerry.centre[0] + skerry.radius_m * libm::cos(turn),
-                    south + skerry.centre[1] + skerry.radius_m * libm::sin(turn),
+                    west + skerry.centre[0] + skerry.reach_m(d) * d[0],
+                    south + skerry.centre[1] + skerry.reach_m(d) * d[1],
                 ]
             })
             .collect();

@@ -162,19 +162,30 @@ impl StreetPlan {
                 stretches[STREAM_GAP + 1] = false;
             }
         }
-        // Woods have few streets.
-        for row in 0..ROW_STREETS.len() - 1 {
-            for column in 0..COLUMN_STREETS.len() - 1 {
-                if block_use(column, row) == Use::Wood {
-                    plan.remove_unless_it_cuts(true, row + 1, column + 1);
-                    plan.remove_unless_it_cuts(false, column + 1, row);
+        // No street leads through a wood.
+        let is_wood = |column: usize, row: usize| {
+            column >= COLUMN_STREETS.len() - 1
+                || row >= ROW_STREETS.len() - 1
+                || block_use(column, row) == Use::Wood
+        };
+        for row in 1..ROW_STREETS.len() {
+            for gap in 0..COLUMN_STREETS.len() - 1 {
+                if is_wood(gap, row - 1) && is_wood(gap, row) {
+                    plan.remove_unless_it_cuts(true, row, gap + 1);
+                }
+            }
+        }
+        for column in 0..COLUMN_STREETS.len() {
+            for gap in 0..ROW_STREETS.len() - 1 {
+                if (column == 0 || is_wood(column - 1, gap)) && is_wood(column, gap) {
+                    plan.remove_unless_it_cuts(false, column, gap);
                 }
             }
         }
         // The park and the pitch lie together.
         plan.remove_unless_it_cuts(true, 3, 9);
         let mut random = Random::new(seed, "missing streets");
-        for _ in 0..16 {
+        for _ in 0..26 {
             if random.chance(0.6) {
                 let row = 5 + random.below(3);
                 let stretch = 1 + random.below(COLUMN_STREETS.len() - 1);
@@ -241,9 +252,27 @@ impl StreetPlan {
         }
     }
 
-    /// Returns whether every crossing can be reached from the first.
+    /// Returns whether a street meets the crossing of a column and a row street.
+    pub(crate) fn has_crossing(&self, column: usize, row: usize) -> bool {
+        self.rows[row][column]
+            || self.rows[row][column + 1]
+            || (row > 0 && self.columns[column][row - 1])
+            || (row + 1 < ROW_STREETS.len() && self.columns[column][row])
+    }
+
+    /// Returns whether every crossing can be reached from the first. Crossings that
+    /// lost their streets do not count, unless a path ends there.
     fn is_connected(&self) -> bool {
         let (columns, rows) = (COLUMN_STREETS.len(), ROW_STREETS.len());
+        let wanted = (0..columns * rows)
+            .filter(|node| {
+                let place = [node % columns, node / columns];
+                let has_path = PARK_PATHS
+                    .iter()
+                    .any(|path| path.0 == place || path.1 == place);
+                has_path || self.has_crossing(place[0], place[1])
+            })
+            .count();
         let mut seen = vec![false; columns * rows];
         let mut open = vec![0];
         seen[0] = true;
@@ -271,9 +300,17 @@ impl StreetPlan {
                 }
             }
         }
-        count == columns * rows
+        count == wanted
     }
 }
+
+/// Diagonal paths through parks, from crossing to crossing.
+pub(crate) const PARK_PATHS: [([usize; 2], [usize; 2], &str); 4] = [
+    ([8, 2], [9, 3], "Parkstigen"),
+    ([6, 1], [7, 2], "Torggången"),
+    ([2, 0], [3, 1], "Åstigen"),
+    ([2, 5], [3, 6], "Övre Åstigen"),
+];
 
 /// Returns how far a place is from the middle line of the breakwater.
 pub(crate) fn distance_to_breakwater_m(place: [f64; 2]) -> f64 {

@@ -4,7 +4,7 @@ use libm::floor;
 
 use crate::plan::JETTIES;
 use crate::random::Random;
-use crate::terrain::{DEPTH_M, Material, WIDTH_M};
+use crate::terrain::{DEPTH_M, Ground, Material, WIDTH_M};
 use crate::town::Town;
 
 /// Side of the cells in which objects are looked up.
@@ -155,20 +155,16 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Returns the echoes of a pulse, highest first. `echoes` is emptied before.
-    pub(crate) fn shoot(&self, ray: Ray, random: &mut Random, echoes: &mut Vec<Echo>) {
+    /// Gives the echoes of a pulse, highest first, in `echoes`, which is emptied before.
+    /// `ground` is where the ray meets the ground, and `town_place` the same in town coordinates.
+    pub(crate) fn shoot(
+        &self,
+        ray: Ray,
+        (ground, town_place): (Ground, [f64; 2]),
+        random: &mut Random,
+        echoes: &mut Vec<Echo>,
+    ) {
         echoes.clear();
-        // Where the ray meets the ground; slopes are gentle, so this converges at once.
-        let mut floor_m = 4.0;
-        let mut ground = self.town.terrain.ground(ray.at(floor_m));
-        for _ in 0..2 {
-            floor_m = ground.elevation_m;
-            ground = self.town.terrain.ground(ray.at(floor_m));
-        }
-        let town_place = self
-            .town
-            .terrain
-            .town_from_world(ray.at(ground.elevation_m));
         if let Some(deck) = self.town.bridge_elevation_m(town_place) {
             echoes.push(Echo {
                 elevation_m: deck + random.normal(0.015),
@@ -268,7 +264,7 @@ impl<'a> Scene<'a> {
 
     fn ground_echo(
         &self,
-        ground: crate::terrain::Ground,
+        ground: Ground,
         through: f64,
         random: &mut Random,
         echoes: &mut Vec<Echo>,

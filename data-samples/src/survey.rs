@@ -53,7 +53,7 @@ pub(crate) const SURVEYS: [Survey; 3] = [
     Survey {
         file: "dron_2026.laz",
         area_m: [240.0, 140.0, 690.0, 540.0],
-        pulses_per_m2: 7.1,
+        pulses_per_m2: 7.7,
         flown_at_m: 110.0,
         line_spacing_m: 50.0,
         year: 2026,
@@ -77,7 +77,7 @@ pub(crate) const SURVEYS: [Survey; 3] = [
     },
     Survey {
         file: "flyg_2011.laz",
-        area_m: [0.0, 0.0, 1200.0, 900.0],
+        area_m: [0.0, 0.0, 1200.0, 930.0],
         pulses_per_m2: 0.62,
         flown_at_m: 1700.0,
         line_spacing_m: 450.0,
@@ -167,9 +167,9 @@ fn fly_line(
     [south, north]: [f64; 2],
 ) -> Vec<Flown> {
     let mut random = Random::new(town.seed.wrapping_add(line as u64), survey.file);
-    // Neighbouring lines overlap by a tenth on each side.
-    let half_swath = survey.line_spacing_m * 0.55;
-    let step = (1.1 / survey.pulses_per_m2).sqrt();
+    // Neighbouring lines overlap by a tenth on each side, so that roofs are covered too.
+    let half_swath = survey.line_spacing_m * 0.6;
+    let step = (1.2 / survey.pulses_per_m2).sqrt();
     let scans = ((east - west) / step) as usize;
     let pulses = (2.0 * half_swath / step) as usize;
     let mut points = Vec::new();
@@ -188,14 +188,19 @@ fn fly_line(
             if !(south..north).contains(&aim_y) {
                 continue;
             }
+            // The ray is aimed at the ground there.
+            let aim = [
+                town.terrain.origin[0] + aim_x,
+                town.terrain.origin[1] + aim_y,
+            ];
+            let town_place = town.terrain.town_from_world(aim);
+            let ground = town.terrain.ground_at(aim, town_place);
+            let level = ground.elevation_m;
             let ray = Ray {
-                at_datum: [
-                    town.terrain.origin[0] + aim_x,
-                    town.terrain.origin[1] + aim_y,
-                ],
+                at_datum: [aim[0], aim[1] + tangent * level],
                 slope: [0.0, -tangent],
             };
-            scene.shoot(ray, &mut random, &mut echoes);
+            scene.shoot(ray, (ground, town_place), &mut random, &mut echoes);
             disturb(&mut echoes, survey, &mut random);
             let returns = echoes.len() as u8;
             for (i, &echo) in echoes.iter().enumerate() {

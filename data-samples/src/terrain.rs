@@ -15,9 +15,9 @@ use crate::plan::{
 /// Size of a district, west to east.
 pub const WIDTH_M: f64 = 1200.0;
 /// Size of a district, south to north.
-pub const DEPTH_M: f64 = 900.0;
+pub const DEPTH_M: f64 = 930.0;
 /// Largest `inland` that parcels and land cover reach.
-pub(crate) const INLAND_END_M: f64 = 662.0;
+pub(crate) const INLAND_END_M: f64 = 700.0;
 /// Northing of the shore line, were it straight, above the south edge.
 const SHORE_M: f64 = 205.0;
 /// Half the width of the stream.
@@ -57,30 +57,51 @@ pub struct Ground {
     pub material: Material,
 }
 
-/// A round skerry in the bay.
+/// A skerry in the bay. Its outline is a circle that was pulled in two, three and
+/// four directions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Skerry {
     pub(crate) centre: [f64; 2],
     pub(crate) radius_m: f64,
     pub(crate) top_m: f64,
+    pub(crate) pulls: [f64; 3],
+}
+
+impl Skerry {
+    /// Returns how far the outline is from the centre in the direction of a unit vector.
+    pub(crate) fn reach_m(&self, [c, s]: [f64; 2]) -> f64 {
+        let (c2, s2) = (c * c - s * s, 2.0 * c * s);
+        let s3 = s2 * c + c2 * s;
+        let c4 = c2 * c2 - s2 * s2;
+        self.radius_m * (1.0 + self.pulls[0] * c2 + self.pulls[1] * s3 + self.pulls[2] * c4)
+    }
 }
 
 /// Skerries, relative to the south-west corner of the district.
-pub(crate) const SKERRIES: [Skerry; 3] = [
+pub(crate) const SKERRIES: [Skerry; 4] = [
     Skerry {
-        centre: [232.0, 78.0],
-        radius_m: 44.0,
+        centre: [238.0, 80.0],
+        radius_m: 43.0,
         top_m: 6.5,
+        pulls: [0.24, 0.12, -0.07],
     },
     Skerry {
-        centre: [318.0, 52.0],
+        centre: [326.0, 46.0],
         radius_m: 17.0,
-        top_m: 2.2,
+        top_m: 2.4,
+        pulls: [0.2, -0.15, 0.08],
     },
     Skerry {
-        centre: [978.0, 60.0],
-        radius_m: 27.0,
+        centre: [152.0, 38.0],
+        radius_m: 9.0,
+        top_m: 1.2,
+        pulls: [-0.15, 0.1, 0.05],
+    },
+    Skerry {
+        centre: [985.0, 66.0],
+        radius_m: 29.0,
         top_m: 3.8,
+        pulls: [0.3, -0.1, 0.08],
     },
 ];
 
@@ -154,7 +175,11 @@ impl Terrain {
 
     /// Returns the ground at a place of the world.
     pub(crate) fn ground(&self, world: [f64; 2]) -> Ground {
-        let town = self.town_from_world(world);
+        self.ground_at(world, self.town_from_world(world))
+    }
+
+    /// Returns the ground at a place of the world whose town coordinates are known.
+    pub(crate) fn ground_at(&self, world: [f64; 2], town: [f64; 2]) -> Ground {
         let [along, inland] = town;
         if inland < 0.0 {
             return self.ground_at_sea(world, town);
@@ -220,7 +245,12 @@ impl Terrain {
         for skerry in &SKERRIES {
             let dx = local[0] - skerry.centre[0];
             let dy = local[1] - skerry.centre[1];
-            let r2 = (dx * dx + dy * dy) / (skerry.radius_m * skerry.radius_m);
+            let distance = (dx * dx + dy * dy).sqrt();
+            if distance > 1.6 * skerry.radius_m {
+                continue;
+            }
+            let reach = skerry.reach_m([dx / distance.max(1e-9), dy / distance.max(1e-9)]);
+            let r2 = (distance / reach) * (distance / reach);
             if r2 < 1.0 {
                 let bumps = 0.5 * sin(dx / 5.0) * sin(dy / 4.0) * (1.0 - r2);
                 return Ground {
@@ -279,8 +309,8 @@ pub(crate) fn street_level_m(town: [f64; 2]) -> f64 {
 
 fn local_from_town([along, inland]: [f64; 2]) -> [f64; 2] {
     [
-        along + 26.0 * sin(TURN * inland / 760.0) * sin(TURN * along / (2.0 * WIDTH_M)),
-        SHORE_M + inland + shore_offset_m(along) * shore_influence(inland),
+        along + sideways_m(along, inland),
+        SHORE_M + inland + northwards_m(along, inland),
     ]
 }
 
@@ -288,10 +318,21 @@ fn local_from_town([along, inland]: [f64; 2]) -> [f64; 2] {
 fn refined(local: [f64; 2], guess: [f64; 2], steps: usize) -> [f64; 2] {
     let [mut along, mut inland] = guess;
     for _ in 0..steps {
-        inland = local[1] - SHORE_M - shore_offset_m(along) * shore_influence(inland);
-        along = local[0] - 26.0 * sin(TURN * inland / 760.0) * sin(TURN * along / (2.0 * WIDTH_M));
+        inland = local[1] - SHORE_M - northwards_m(along, inland);
+        along = local[0] - sideways_m(along, inland);
     }
     [along, inland]
+}
+
+/// The streets from the shore sway; at the edges of the district they do not.
+fn sideways_m(along: f64, inland: f64) -> f64 {
+    30.0 * sin(TURN * inland / 760.0) * sin(TURN * along / (2.0 * WIDTH_M))
+}
+
+/// The streets along the shore follow the bay, and further up the hills.
+fn northwards_m(along: f64, inland: f64) -> f64 {
+    shore_offset_m(along) * shore_influence(inland)
+        + 13.0 * sin(2.0 * TURN * along / WIDTH_M + 1.3) * smoothstep((inland - 130.0) / 320.0)
 }
 
 /// How far the shore swings north; the period is the width of a district, so

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{
-    ALONG_ENDS_M, BRIDGE_ROWS, COLUMN_STREETS, Class, INLAND_ENDS_M, PROMENADE_M, QUAY,
+    ALONG_ENDS_M, BRIDGE_ROWS, COLUMN_STREETS, Class, INLAND_ENDS_M, PARK_PATHS, PROMENADE_M, QUAY,
     ROW_STREETS, STREAM_GAP, StreetPlan, Use, block_use, distance_to_segment, half_carriageway_m,
     half_corridor_m,
 };
@@ -213,14 +213,6 @@ const BLOCK_NAMES: [&str; 91] = [
     "ÖRNEN",
 ];
 
-/// Diagonal paths through parks, from crossing to crossing.
-const PARK_PATHS: [([usize; 2], [usize; 2], &str); 4] = [
-    ([8, 2], [9, 3], "Parkstigen"),
-    ([6, 1], [7, 2], "Torggången"),
-    ([2, 0], [3, 1], "Åstigen"),
-    ([2, 5], [3, 6], "Övre Åstigen"),
-];
-
 /// Columns whose street goes on to the promenade at the water.
 const PROMENADE_COLUMNS: [usize; 6] = [3, 4, 5, 6, 7, 8];
 
@@ -387,7 +379,7 @@ impl Town {
                 let edges = [along[i], inland[j], along[i + 1], inland[j + 1]];
                 // Even bands lie between streets, odd ones are streets.
                 let is_street = match (i % 2 == 1, j % 2 == 1) {
-                    (true, true) => true,
+                    (true, true) => self.terrain.streets.has_crossing(i / 2, j / 2),
                     (false, true) => self.terrain.streets.rows[j / 2][i / 2],
                     (true, false) => {
                         j >= 2
@@ -434,7 +426,7 @@ impl Town {
                         } else {
                             "strand"
                         }
-                    } else if j + 2 == inland.len() {
+                    } else if j + 2 == inland.len() || borders_wood(i, j) {
                         "skog"
                     } else {
                         "grönområde"
@@ -1017,7 +1009,7 @@ impl Town {
             let [west, south, east, north] = cover.edges.map(|edge| edge as f64 / 10.0);
             let (spacing, margin, keep, conifer, low, high) = match (cover.used_for, cover.cover) {
                 (Some(Use::Wood), _) | (None, "skog") => (5.6, 1.5, 0.86, 0.75, 9.0, 23.0),
-                (Some(Use::Park), _) => (9.0, 4.0, 0.45, 0.15, 7.0, 19.0),
+                (Some(Use::Park), _) => (8.0, 3.5, 0.55, 0.15, 7.0, 19.0),
                 (Some(Use::Church), _) => (11.0, 3.0, 0.4, 0.1, 9.0, 18.0),
                 (Some(Use::Villas), _) => (9.5, 2.0, 0.30, 0.3, 3.5, 12.0),
                 (Some(Use::Flats), _) => (10.0, 3.0, 0.3, 0.2, 4.0, 13.0),
@@ -1141,6 +1133,23 @@ pub(crate) fn distance_to_building(building: &Building, world: [f64; 2]) -> f64 
         .max(-building.half_width_m - q)
         .max(0.0);
     (dp * dp + dq * dq).sqrt()
+}
+
+/// Returns whether a cell of the plan touches a block that is a wood.
+fn borders_wood(i: usize, j: usize) -> bool {
+    let mut neighbours = Vec::new();
+    for i in [i.saturating_sub(1), i, i + 1] {
+        for j in [j.saturating_sub(1), j, j + 1] {
+            if i % 2 == 0 && j % 2 == 0 && i >= 2 && j >= 2 {
+                neighbours.push((i / 2 - 1, j / 2 - 1));
+            }
+        }
+    }
+    neighbours.into_iter().any(|(column, row)| {
+        column + 1 < COLUMN_STREETS.len()
+            && row + 1 < ROW_STREETS.len()
+            && block_use(column, row) == Use::Wood
+    })
 }
 
 /// Edges of bands in decimetres: the ends, and both sides of every street between.
