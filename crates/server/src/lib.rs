@@ -1,11 +1,42 @@
 //! The twin over HTTP.
 //!
-//! One place turns a caller into a view, one lists every route, one turns failures
-//! into problem documents. Geometry is for other crates.
+//! Read it in this order: `router` lists every route, `caller` turns a caller into a
+//! view, `problem` turns failures into documents, `content` turns bytes into answers.
+//! Each family of protocols has its own place: `features`, `tiles`, `terrain`,
+//! `identify`, `styles`, `page`, `operation`. What happens around every request is in
+//! `layers`, and connections are in `serve`. Geometry is for other crates.
+
+mod app;
+mod cache;
+mod caller;
+mod catalogue;
+mod content;
+mod features;
+mod geojson;
+mod identify;
+mod layers;
+mod links;
+mod operation;
+mod page;
+mod params;
+mod problem;
+mod router;
+mod serve;
+mod styles;
+mod terrain;
+mod tiles;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use model::CollectionId;
+
+pub use app::{App, Limits, OpenError};
+pub use identify::answer_json;
+pub use router::router;
+pub use serve::serve;
 
 /// What an operator says in `twin.toml` about how the twin is shown and to whom.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,157 @@
+//! The one place where a caller becomes a view.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use store::{CollectionView, SurveyView, View};
+
+use crate::app::App;
+use crate::content::{Asked, Caching, Content};
+use crate::links::Base;
+use crate::problem::Problem;
+
+/// Callers who see the same. Caches are keyed by it, never shared across classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// Everybody: what `twin.toml` says is public.
+    Public,
+    /// Those with a key: everything.
+    Staff,
+}
+
+/// Who asks, what they may see, and how they want it.
+pub(crate) struct Caller {
+    /// What they may see: the only way to read the twin.
+    pub(crate) view: Arc<View>,
+    /// Who sees the same.
+    pub(crate) class: Class,
+    /// In front of every link.
+    pub(crate) base: Base,
+    asked: Asked,
+    wants_html: bool,
+}
+
+impl Caller {
+    /// Answers with the content, or with 304 if the caller has it.
+    pub(crate) async fn answer(
+        &self,
+        content: Content,
+        caching: Caching,
+    ) -> Result<Response, Problem> {
+        self.asked.answer(content, caching).await
+    }
+
+    /// Answers that a tile is there, and empty.
+    pub(crate) fn empty_tile(&self) -> Response {
+        self.asked.empty(Caching::Minute)
+    }
+
+    /// Whether it is a browser that wants a page rather than JSON.
+    pub(crate) fn wants_html(&self) -> bool {
+        self.wants_html
+    }
+
+    /// The collection of features called `id`, as far as the caller may know.
+    pub(crate) fn collection(&self, id: &str) -> Result<CollectionView, Problem> {
+        self.view
+            .collection(id)
+            .ok_or_else(|| Problem::no_collection(id))
+    }
+
+    /// The survey called `id`, as far as the caller may know.
+    pub(crate) fn survey(&self, id: &str) -> Result<SurveyView, Problem> {
+        self.view
+            .survey(id)
+            .ok_or_else(|| Problem::no_collection(id))
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, Problem> {
+        let class = class_of(app, &parts.headers)?;
+        Ok(Caller {
+            view: app.view(class)?,
+            class,
+            base: Base::of_request(
+                app.settings().public_url.as_deref(),
+                &parts.uri,
+                &parts.headers,
+            ),
+            asked: Asked::of_headers(&parts.headers),
+            wants_html: wants_html(&parts.headers),
+        })
+    }
+}
+
+/// A key that is not valid is refused rather than taken for no key: a member of staff
+/// whose key was revoked should learn it, not wonder where the layers went.
+fn class_of(app: &App, headers: &HeaderMap) -> Result<Class, Problem> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(authorization) = given.next() else {
+        return Ok(Class::Public);
+    };
+    let key = authorization
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim())
+        .filter(|key| !key.is_empty() && given.next().is_none())
+        .ok_or_else(Problem::bad_key)?;
+    if app.knows_key(key) {
+        Ok(Class::Staff)
+    } else {
+        Err(Problem::bad_key())
+    }
+}
+
+/// Whether `text/html` is wanted at least as much as JSON, which a bare `*/*` is not.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
+        return false;
+    };
+    let weight_of = |wanted: &[&str]| {
+        accept
+            .split(',')
+            .filter_map(|part| {
+                let mut pieces = part.split(';').map(str::trim);
+                let name = pieces.next()?.to_ascii_lowercase();
+                let weight = pieces
+                    .find_map(|piece| piece.strip_prefix("q="))
+                    .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+                wanted.contains(&name.as_str()).then_some(weight)
+            })
+            .fold(0.0, f64::max)
+    };
+    let html = weight_of(&["text/html", "application/xhtml+xml"]);
+    html > 0.0 && html >= weight_of(&["application/json", "application/geo+json"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn a_browser_gets_a_page_and_everybody_else_json() {
+        for (accept, expected) in [
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true),
+            ("application/json", false),
+            ("*/*", false),
+            ("application/json, text/html;q=0.5", false),
+            ("text/html;q=0", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::ACCEPT,
+                HeaderValue::from_str(accept).expect("a header"),
+            );
+            assert_eq!(wants_html(&headers), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the server conforms to, and its OpenAPI 3.0 document.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::content::{Caching, Content};
+use crate::params::{Parameters, json_only};
+use crate::problem::Problem;
+
+/// Classes that hold. Features' core is not among them as long as `datetime` is refused.
+const CONFORMANCE: [&str; 7] = [
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+    "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
+];
+
+/// What each path answers: path, summary, media type, parameters of the query.
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 31] = [
+    ("/", "Landing page, or the map for a browser", JSON, &["f"]),
+    ("/api", "This document", JSON, &["f"]),
+    ("/conformance", "Conformance classes", JSON, &["f"]),
+    ("/collections", "Collections and surveys", JSON, &["f"]),
+    ("/collections/{id}", "One collection or survey", JSON, &["f"]),
+    ("/collections/{id}/schema", "JSON Schema of its features", "application/schema+json", &["f"]),
+    ("/collections/{id}/items", "Features, page by page", GEOJSON, &["bbox", "bbox-crs", "limit", "after", "f"]),
+    ("/collections/{id}/items/{fid}", "One feature", GEOJSON, &["f"]),
+    ("/tileMatrixSets", "Tile matrix sets", JSON, &["f"]),
+    ("/tileMatrixSets/{tms}", "One tile matrix set", JSON, &["f"]),
+    ("/collections/{id}/tiles", "Tilesets of a collection", JSON, &["f"]),
+    ("/collections/{id}/tiles/{tms}", "One tileset", JSON, &["f"]),
+    ("/collections/{id}/tiles/{tms}/{z}/{row}/{col}", "Vector tile, row before column", MVT, &["f"]),
+    ("/tiles.json", "TileJSON of all collections", JSON, &["f"]),
+    ("/tiles/{file}", "TileJSON of ID[,ID…].json", JSON, &["f"]),
+    ("/tiles/{ids}/{z}/{x}/{file}", "Vector tile Y.mvt of ID[,ID…]", MVT, &[]),
+    ("/tiles/{ids}/{tms}/{z}/{x}/{file}", "Vector tile Y.mvt in a tile matrix set", MVT, &[]),
+    ("/terrain/{file}", "TileJSON of terrain-RGB, SURVEY.json", JSON, &["f"]),
+    ("/terrain/{survey}/{z}/{x}/{file}", "Terrain-RGB tile, Y.png or Y.webp", "image/png", &[]),
+    ("/hillshade/{file}", "TileJSON of shaded relief, SURVEY.json", JSON, &["f"]),
+    ("/hillshade/{survey}/{z}/{x}/{file}", "Shaded relief tile, Y.png or Y.webp", "image/png", &[]),
+    ("/identify", "Everything that is known about a place", JSON, &["lon", "lat", "coords", "crs", "zoom", "radius", "collections", "geometry", "f"]),
+    ("/styles", "Styles", JSON, &["f"]),
+    ("/styles/{name}/style.json", "MapLibre style", JSON, &["f"]),
+    ("/sprites/{file}", "Sprites of the style", "image/png", &[]),
+    ("/fonts/{stack}/{file}", "Glyphs of the style", "application/x-protobuf", &[]),
+    ("/assets/{path}", "Files of the map page", "text/javascript", &[]),
+    ("/icon.svg", "Icon of the map page", "image/svg+xml", &[]),
+    ("/healthz", "Whether the process answers", JSON, &[]),
+    ("/readyz", "Whether the twin can be read", JSON, &[]),
+    ("/metrics", "Prometheus metrics", "text/plain", &[]),
+];
+
+const JSON: &str = "application/json";
+const GEOJSON: &str = "application/geo+json";
+const MVT: &str = crate::tiles::MVT;
+
+/// `GET /conformance`.
+pub(crate) async fn conformance(
+    caller: Caller,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    json_only(parameters)?;
+    let document = json!({ "conformsTo": CONFORMANCE });
+    caller
+        .answer(Content::json(&document), Caching::Revalidate)
+        .await
+}
+
+/// `GET /api`.
+pub(crate) async fn api(
+    State(app): State<App>,
+    caller: Caller,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    json_only(parameters)?;
+    let mut paths = Map::new();
+    for (path, summary, media_type, query) in OPERATIONS {
+        let in_path = path
+            .split(['{', '}'])
+            .skip(1)
+            .step_by(2)
+            .map(|name| parameter(name, "path", true));
+        let in_query = query.iter().map(|name| parameter(name, "query", false));
+        let parameters: Vec<Value> = in_path.chain(in_query).collect();
+        let operation = json!({
+            "summary": summary,
+            "parameters": parameters,
+            "responses": {
+                "200": { "description": summary, "content": { media_type: {} } },
+                "default": {
+                    "description": "What went wrong (RFC 9457)",
+                    "content": { "application/problem+json": {} },
+                },
+            },
+        });
+        paths.insert(path.to_owned(), json!({ "get": operation }));
+    }
+    let document = json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": app.settings().name,
+            "description": "Without a key the public sees what is public; staff show a key.",
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{ "url": caller.base.url("") }],
+        "security": [{}, { "key": [] }],
+        "components": { "securitySchemes": { "key": { "type": "http", "scheme": "bearer" } } },
+        "paths": paths,
+    });
+    let content = Content::json_as("application/vnd.oai.openapi+json;version=3.0", &document);
+    caller.answer(content, Caching::Revalidate).await
+}
+
+fn parameter(name: &str, place: &str, required: bool) -> Value {
+    let schema = match name {
+        "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 10_000, "default": 100 }),
+        "bbox" => json!({ "type": "array", "items": { "type": "number" }, "minItems": 4, "maxItems": 6 }),
+        "lon" | "lat" | "zoom" | "radius" => json!({ "type": "number" }),
+        "coords" => json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 }),
+        "z" | "x" | "row" | "col" | "after" => json!({ "type": "integer", "minimum": 0 }),
+        "geometry" => json!({ "type": "boolean", "default": true }),
+        _ => json!({ "type": "string" }),
+    };
+    let mut parameter = json!({
+        "name": name,
+        "in": place,
+        "required": required,
+        "schema": schema,
+    });
+    if matches!(name, "bbox" | "coords") {
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+    }
+    parameter
+}

@@ -1,0 +1,9 @@
+//! OGC API – Common and Features: what there is, and its features as GeoJSON.
+
+pub(crate) mod api;
+mod collections;
+mod items;
+
+pub(crate) use api::{api, conformance};
+pub(crate) use collections::{CRS84, collection, collections, crs_uri, link, schema};
+pub(crate) use items::{crs_of, item, items};

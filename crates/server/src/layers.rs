@@ -1,0 +1,189 @@
+//! What happens around every request, whichever route it takes: an id and a log line,
+//! metrics, shedding, a time limit, panics caught, and the headers that all answers have.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::app::App;
+use crate::operation;
+use crate::problem::Problem;
+
+/// Longest path and query. The longest honest one names every collection of a tile.
+const LONGEST_ADDRESS: usize = 8 << 10;
+
+/// No route reads a body; some clients send a few bytes with a GET all the same.
+const LARGEST_BODY: usize = 64 << 10;
+
+/// What browsers may load into our page: only what comes from here, and the worker that
+/// MapLibre makes out of its own code.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; connect-src 'self' data: blob:; font-src 'self'; \
+    worker-src 'self' blob:; child-src 'self' blob:; object-src 'none'; base-uri 'none'; \
+    form-action 'self'; frame-ancestors 'self'";
+
+const EXPOSED_HEADERS: &str =
+    "ETag, Content-Length, Content-Range, Retry-After, Tvilling-Sacrifices, X-Request-Id";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps the routes. The outermost is last.
+pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
+    router
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(from_fn_with_state(app.clone(), limit))
+        .layer(from_fn(dress))
+        .layer(from_fn(watch))
+}
+
+fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words");
+    Problem::internal(&format_args!("a handler panicked: {what}")).into_response()
+}
+
+/// Gives the request an id, and tells log and metrics how it went.
+///
+/// The log has the path but not the query, which may say where somebody lives, and
+/// never a header, which may be a key.
+async fn watch(request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route: Arc<str> = match request.extensions().get::<MatchedPath>() {
+        Some(path) => path.as_str().into(),
+        None => "none".into(),
+    };
+    let span = tracing::info_span!(
+        "request",
+        id = %id.to_str().unwrap_or(""),
+        method = %method,
+        path = request.uri().path(),
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let took = began.elapsed();
+    let status = response.status();
+    operation::count_request(&method, &route, status, took);
+    span.in_scope(|| {
+        tracing::info!(
+            status = status.as_u16(),
+            ms = took.as_secs_f64() * 1e3,
+            "answered"
+        );
+    });
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The id that a proxy gave, if it is plain, or one of our own.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    match headers.get(REQUEST_ID) {
+        Some(id) if id.len() <= 64 && !id.is_empty() && id.as_bytes().iter().all(plain) => {
+            id.clone()
+        }
+        _ => HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+/// Adds the headers that every answer has, and answers OPTIONS.
+///
+/// Open data is for everybody's page (`*`). A page that sends a key gets its own origin
+/// back, since browsers want that before they hand over an answer to a request with
+/// credentials.
+async fn dress(request: Request, next: Next) -> Response {
+    let with_key = request.headers().contains_key(header::AUTHORIZATION)
+        || request
+            .headers()
+            .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+            .and_then(|names| names.to_str().ok())
+            .is_some_and(|names| names.to_ascii_lowercase().contains("authorization"));
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = if request.method() == Method::OPTIONS {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let headers = response.headers_mut();
+        let methods = HeaderValue::from_static("GET, HEAD, OPTIONS");
+        headers.insert(header::ALLOW, methods.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Authorization, Accept, Content-Type, If-None-Match, Range"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from_static("86400"),
+        );
+        response
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    match origin.filter(|_| with_key) {
+        Some(origin) => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
+        }
+        None => {
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                HeaderValue::from_static("*"),
+            );
+        }
+    }
+    for (name, value) in [
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
+        (header::VARY, "Accept, Accept-Encoding, Authorization, Origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Refuses what is too large, sheds what is too much, and ends what takes too long.
+async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
+    let address = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    if address > LONGEST_ADDRESS {
+        return Problem::too_large("The address is longer than 8 KiB.").into_response();
+    }
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Problem::too_large("The request has a body of more than 64 KiB.").into_response();
+    }
+    // Bodies are whole in memory, so that a request is over once it is answered.
+    // Whoever looks after a busy server must still be able to look.
+    let must_answer = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
+    let permit = Arc::clone(app.in_flight()).try_acquire_owned();
+    if permit.is_err() && !must_answer {
+        metrics::counter!("tvilling_requests_shed_total").increment(1);
+        return Problem::busy().into_response();
+    }
+    match tokio::time::timeout(app.limits().request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::timed_out().into_response(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Query parameters, checked once: an unknown one, a second one of a name, or a value
+//! that means nothing is refused with its name, its value and what is allowed.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use crate::problem::Problem;
+
+/// The parameters of a request, before it is known which ones there may be.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+/// The parameters of a request, each known and given once.
+pub(crate) struct Checked(BTreeMap<&'static str, String>);
+
+impl Parameters {
+    /// The value of one parameter, whatever else there is.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        let mut values = self.0.iter().filter(|(n, _)| n == name);
+        values.next().map(|(_, value)| value.clone())
+    }
+
+    /// Refuses what is not in `known`.
+    pub(crate) fn only(self, known: &[&'static str]) -> Result<Checked, Problem> {
+        let mut checked = BTreeMap::new();
+        for (name, value) in self.0 {
+            let Some(known_name) = known.iter().find(|k| **k == name) else {
+                return Err(Problem::unknown_parameter(&name, &value, known));
+            };
+            if checked.insert(*known_name, value.clone()).is_some() {
+                return Err(Problem::bad_parameter(&name, &value, "it only once"));
+            }
+        }
+        Ok(Checked(checked))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<Vec<(String, String)>>::from_request_parts(parts, state).await {
+            Ok(query) => Ok(Parameters(query.0)),
+            Err(_) => Err(Problem::bad_parameter(
+                "?",
+                parts.uri.query().unwrap_or(""),
+                "name=value pairs",
+            )),
+        }
+    }
+}
+
+impl Checked {
+    /// The value, if the parameter was given.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The value as a number and the like, if the parameter was given.
+    pub(crate) fn parsed<T: FromStr>(
+        &self,
+        name: &str,
+        allowed: &'static str,
+    ) -> Result<Option<T>, Problem> {
+        match self.text(name) {
+            None => Ok(None),
+            Some(text) => match text.parse() {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => Err(Problem::bad_parameter(name, text, allowed)),
+            },
+        }
+    }
+
+    /// `N` finite numbers with commas between, if the parameter was given.
+    pub(crate) fn numbers<const N: usize>(
+        &self,
+        name: &str,
+        allowed: &'static str,
+    ) -> Result<Option<[f64; N]>, Problem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let numbers: Option<Vec<f64>> = text
+            .split(',')
+            .map(|part| part.trim().parse().ok().filter(|n: &f64| n.is_finite()))
+            .collect();
+        match numbers.and_then(|numbers| numbers.try_into().ok()) {
+            Some(numbers) => Ok(Some(numbers)),
+            None => Err(Problem::bad_parameter(name, text, allowed)),
+        }
+    }
+
+    /// Refuses a parameter that is planned but not there, rather than ignore it.
+    pub(crate) fn refuse(&self, name: &str) -> Result<(), Problem> {
+        match self.text(name) {
+            None => Ok(()),
+            Some(text) => Err(Problem::bad_parameter(
+                name,
+                text,
+                "the address without it, since it is not supported yet",
+            )),
+        }
+    }
+
+    /// Refuses an `f` that is none of `formats`.
+    pub(crate) fn format(&self, formats: &'static [&'static str]) -> Result<Option<&str>, Problem> {
+        match self.text("f") {
+            Some(f) if !formats.contains(&f) => {
+                Err(Problem::bad_parameter("f", f, formats.join(" or ")))
+            }
+            f => Ok(f),
+        }
+    }
+}
+
+/// The parameters of a page that comes in JSON only.
+pub(crate) fn json_only(parameters: Parameters) -> Result<(), Problem> {
+    parameters.only(&["f"])?.format(&["json"]).map(drop)
+}

@@ -1,0 +1,284 @@
+//! Failures as problem documents (RFC 9457): the one place for them.
+//!
+//! A problem says what the caller did and what to do instead. It says nothing of
+//! paths, of other callers, or of what the caller may not see: something hidden and
+//! something missing give the same bytes, apart from the name that was asked for.
+
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest piece of a request that a problem repeats, in characters.
+const LONGEST_QUOTE: usize = 100;
+
+/// Why there is no better answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    parameter: Option<BadParameter>,
+}
+
+/// Which parameter is wrong, and what would be right.
+#[derive(Debug, Clone, Serialize)]
+struct BadParameter {
+    parameter: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    allowed: String,
+}
+
+/// The document, with our own members `code`, `parameter`, `value` and `allowed`.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(flatten)]
+    parameter: Option<&'a BadParameter>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
+        Problem {
+            status,
+            code,
+            detail: detail.into(),
+            parameter: None,
+        }
+    }
+
+    /// There is nothing at this path.
+    pub(crate) fn no_such_page(path: &str) -> Problem {
+        let detail = format!(
+            "There is nothing at {}. The landing page / links to what there is.",
+            quote(path)
+        );
+        Problem::new(StatusCode::NOT_FOUND, "no-such-page", detail)
+    }
+
+    /// The caller sees no collection or survey of this name.
+    pub(crate) fn no_collection(id: &str) -> Problem {
+        let detail = format!(
+            "There is no collection {}. /collections lists those there are.",
+            quote(id)
+        );
+        Problem::new(StatusCode::NOT_FOUND, "no-such-collection", detail)
+    }
+
+    /// Something else that was named is not there.
+    pub(crate) fn not_found(what: &str, name: &str, remedy: &str) -> Problem {
+        let detail = format!("There is no {what} {}. {remedy}", quote(name));
+        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// A parameter has a value that means nothing.
+    pub(crate) fn bad_parameter(
+        name: &str,
+        value: &str,
+        allowed: impl Into<Cow<'static, str>>,
+    ) -> Problem {
+        let allowed = allowed.into();
+        let mut problem = Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-parameter",
+            format!(
+                "The parameter {} cannot be {}: use {allowed}.",
+                quote(name),
+                quote(value)
+            ),
+        );
+        problem.parameter = Some(BadParameter {
+            parameter: shortened(name),
+            value: Some(shortened(value)),
+            allowed: allowed.into_owned(),
+        });
+        problem
+    }
+
+    /// A parameter that this page does not have.
+    pub(crate) fn unknown_parameter(name: &str, value: &str, known: &[&str]) -> Problem {
+        let allowed = if known.is_empty() {
+            "no parameters".to_owned()
+        } else {
+            known.join(", ")
+        };
+        let mut problem = Problem::new(
+            StatusCode::BAD_REQUEST,
+            "unknown-parameter",
+            format!(
+                "There is no parameter {} here: use {allowed}.",
+                quote(name)
+            ),
+        );
+        problem.parameter = Some(BadParameter {
+            parameter: shortened(name),
+            value: Some(shortened(value)),
+            allowed,
+        });
+        problem
+    }
+
+    /// A parameter that must be given is not.
+    pub(crate) fn missing_parameter(name: &str, allowed: &str) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::BAD_REQUEST,
+            "missing-parameter",
+            format!("The parameter {} is missing: use {allowed}.", quote(name)),
+        );
+        problem.parameter = Some(BadParameter {
+            parameter: shortened(name),
+            value: None,
+            allowed: allowed.to_owned(),
+        });
+        problem
+    }
+
+    /// The key is not one of ours, or is not written as one.
+    pub(crate) fn bad_key() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "bad-key",
+            "The key is not valid here. Send a key as \"Authorization: Bearer KEY\", or no key to see what is public.",
+        )
+    }
+
+    /// The page exists, but not for this method.
+    pub(crate) fn method_not_allowed(method: &str) -> Problem {
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            format!("{} is not possible here: use GET, HEAD or OPTIONS.", quote(method)),
+        )
+    }
+
+    /// The request has a body or an address over the limits.
+    pub(crate) fn too_large(what: &str) -> Problem {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what)
+    }
+
+    /// More requests are in flight than the server takes on.
+    pub(crate) fn busy() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "The server has as much to do as it can. Try again in a second.",
+        )
+    }
+
+    /// The answer took longer than any answer may.
+    pub(crate) fn timed_out() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timed-out",
+            "The answer took too long. Ask for a smaller area or fewer collections, or try again.",
+        )
+    }
+
+    /// Something failed on our side. `error` goes to the log, and nowhere else.
+    pub(crate) fn internal(error: &dyn std::fmt::Display) -> Problem {
+        tracing::error!(%error, "answering failed");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something failed in the server. The operator finds it in the log under the request id of this answer.",
+        )
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Problem {
+        Problem::internal(&error)
+    }
+}
+
+impl From<tiler::Error> for Problem {
+    fn from(error: tiler::Error) -> Problem {
+        match error {
+            tiler::Error::NoSuchTile { tms, tile } => Problem::not_found(
+                "tile",
+                &tile.to_string(),
+                &format!("/tileMatrixSets/{tms} tells which tiles there are."),
+            ),
+            error => Problem::internal(&error),
+        }
+    }
+}
+
+impl From<geodesy::Error> for Problem {
+    fn from(error: geodesy::Error) -> Problem {
+        Problem::internal(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            parameter: self.parameter.as_ref(),
+        };
+        let body = serde_json::to_vec(&document).expect("strings and numbers become JSON");
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"tvilling\", error=\"invalid_token\""),
+                );
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Parts of the path; a path that is no UTF-8 is a page that does not exist.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(path) => Ok(Path(path.0)),
+            Err(_) => Err(Problem::no_such_page(parts.uri.path())),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(LONGEST_QUOTE).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn quote(text: &str) -> String {
+    format!("\"{}\"", shortened(text))
+}

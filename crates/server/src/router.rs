@@ -1,0 +1,76 @@
+//! Every route, on one page.
+//!
+//! OGC paths run z/row/column; XYZ templates run z/column/row.
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::routing::{MethodRouter, get};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::{features, identify, layers, operation, page, styles, terrain, tiles};
+
+/// Every path that there is, and who answers it.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        // OGC API – Common (19-072) and Features (17-069r4).
+        ("/", get(page::landing)),
+        ("/api", get(features::api)),
+        ("/conformance", get(features::conformance)),
+        ("/collections", get(features::collections)),
+        ("/collections/{id}", get(features::collection)),
+        ("/collections/{id}/schema", get(features::schema)),
+        ("/collections/{id}/items", get(features::items)),
+        ("/collections/{id}/items/{fid}", get(features::item)),
+        // OGC API – Tiles (20-057), vector.
+        ("/tileMatrixSets", get(tiles::sets)),
+        ("/tileMatrixSets/{tms}", get(tiles::set)),
+        ("/collections/{id}/tiles", get(tiles::tilesets)),
+        ("/collections/{id}/tiles/{tms}", get(tiles::tileset)),
+        (
+            "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
+            get(tiles::ogc_tile),
+        ),
+        // XYZ and TileJSON 3, vector; {file} is Y.mvt or ID[,ID…].json.
+        ("/tiles.json", get(tiles::tilejson_of_all)),
+        ("/tiles/{file}", get(tiles::tilejson)),
+        ("/tiles/{ids}/{z}/{x}/{file}", get(tiles::xyz_tile)),
+        ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
+        // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
+        ("/terrain/{file}", get(terrain::terrain_tilejson)),
+        ("/terrain/{survey}/{z}/{x}/{file}", get(terrain::terrain)),
+        ("/hillshade/{file}", get(terrain::hillshade_tilejson)),
+        (
+            "/hillshade/{survey}/{z}/{x}/{file}",
+            get(terrain::hillshade),
+        ),
+        // The click.
+        ("/identify", get(identify::identify)),
+        // How the map is drawn, and with what.
+        ("/styles", get(styles::styles)),
+        ("/styles/{name}/style.json", get(styles::style)),
+        ("/sprites/{file}", get(page::sprite)),
+        ("/fonts/{stack}/{file}", get(page::glyphs)),
+        ("/assets/{*path}", get(page::asset)),
+        ("/icon.svg", get(page::icon)),
+        // For those who run it.
+        ("/healthz", get(operation::healthz)),
+        ("/readyz", get(operation::readyz)),
+        ("/metrics", get(operation::metrics)),
+    ]
+}
+
+/// Returns the whole server, without a port.
+pub fn router(app: App) -> Router {
+    operation::install_metrics();
+    let mut router = Router::new();
+    for (path, handlers) in routes() {
+        router = router.route(path, handlers);
+    }
+    let router = router
+        .fallback(|uri: Uri| async move { Problem::no_such_page(uri.path()) })
+        .method_not_allowed_fallback(|method: Method| async move {
+            Problem::method_not_allowed(method.as_str())
+        });
+    layers::around(router, &app).with_state(app)
+}

@@ -1,0 +1,135 @@
+//! TileJSON 3.0.0 of vector tiles in WebMercatorQuad.
+
+use axum::extract::State;
+use axum::response::Response;
+use model::{Bounds, ColumnKind};
+use serde_json::{Map, Value, json};
+use store::CollectionView;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::catalogue::{self, EntryKind};
+use crate::content::{Caching, Content};
+use crate::params::{Parameters, json_only};
+use crate::problem::{Path, Problem};
+use crate::tiles::{VECTOR_MAX_ZOOM, drawable};
+
+/// `GET /tiles/ID[,ID…].json`.
+pub(crate) async fn tilejson(
+    State(app): State<App>,
+    caller: Caller,
+    Path(file): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let Some(ids) = file.strip_suffix(".json") else {
+        return Err(Problem::no_such_page(&format!("/tiles/{file}")));
+    };
+    let collections = drawable(&caller, ids)?;
+    json_only(parameters)?;
+    answer(&app, &caller, &collections).await
+}
+
+/// `GET /tiles.json`: all that the caller sees and that can be drawn.
+pub(crate) async fn tilejson_of_all(
+    State(app): State<App>,
+    caller: Caller,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    json_only(parameters)?;
+    let entries = catalogue::entries(app.settings(), &caller.view);
+    let drawable: Vec<CollectionView> = entries
+        .iter()
+        .filter(|entry| entry.has_geometry())
+        .filter_map(|entry| caller.view.collection(entry.id.as_str()))
+        .collect();
+    answer(&app, &caller, &drawable).await
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    collections: &[CollectionView],
+) -> Result<Response, Problem> {
+    let mut layers = Vec::new();
+    let mut titles = Vec::new();
+    for collection in collections {
+        let id = collection.meta().id.as_str();
+        let Some(entry) = catalogue::find(app.settings(), &caller.view, id) else {
+            continue;
+        };
+        let EntryKind::Features { schema, .. } = &entry.kind else {
+            continue;
+        };
+        let mut fields = Map::new();
+        for (column, attribute) in catalogue::columns_for_people(schema, &entry.settings) {
+            let kind = match column.kind {
+                ColumnKind::Boolean => "Boolean",
+                ColumnKind::Integer | ColumnKind::Number => "Number",
+                _ => "String",
+            };
+            let text = match attribute.map(|a| a.title.sv.as_str()) {
+                Some(title) if !title.is_empty() => format!("{kind}: {title}"),
+                _ => kind.to_owned(),
+            };
+            fields.insert(column.name.clone(), Value::String(text));
+        }
+        layers.push(json!({
+            "id": id,
+            "description": entry.title.sv,
+            "minzoom": 0,
+            "maxzoom": VECTOR_MAX_ZOOM,
+            "fields": fields,
+        }));
+        titles.push(entry.title.sv);
+    }
+    let ids: Vec<&str> = collections.iter().map(|c| c.meta().id.as_str()).collect();
+    let ids = ids.join(",");
+    let tiles = caller.base.url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt"));
+    let bounds = collections
+        .iter()
+        .filter_map(|c| c.meta().bounds)
+        .reduce(|a, b| a.union(&b));
+    let mut document = json!({
+        "tilejson": "3.0.0",
+        "name": if titles.len() == 1 { titles[0].clone() } else { app.settings().name.clone() },
+        "description": titles.join(", "),
+        "attribution": app.settings().name,
+        "scheme": "xyz",
+        "tiles": if collections.is_empty() { json!([]) } else { json!([tiles]) },
+        "minzoom": 0,
+        "maxzoom": VECTOR_MAX_ZOOM,
+        "vector_layers": layers,
+    });
+    put_bounds(app, &mut document, bounds.as_ref(), VECTOR_MAX_ZOOM);
+    caller
+        .answer(Content::json(&document), Caching::Revalidate)
+        .await
+}
+
+/// Adds `bounds` and `center`, where there is anything.
+pub(crate) fn put_bounds(
+    app: &App,
+    document: &mut Value,
+    bounds: Option<&Bounds>,
+    max_zoom: u8,
+) {
+    if let Some(bounds) = catalogue::lonlat_bounds(app, bounds) {
+        document["bounds"] = json!(bounds);
+        document["center"] = json!(center(bounds, max_zoom));
+    }
+}
+
+/// The middle of a box in longitude and latitude, and the zoom at which it fills
+/// some 1000 pixels.
+pub(crate) fn center([west, south, east, north]: [f64; 4], max_zoom: u8) -> [f64; 3] {
+    const TILES_ACROSS: f64 = 4.0;
+    let lat_deg = (south + north) / 2.0;
+    let height_deg = (north - south) / lat_deg.to_radians().cos().max(0.01);
+    let widest_deg = (east - west).max(height_deg).max(1e-6);
+    let zoom = (360.0 * TILES_ACROSS / widest_deg).log2().floor() - 1.0;
+    [
+        crate::geojson::seven_decimals((west + east) / 2.0),
+        crate::geojson::seven_decimals(lat_deg),
+        zoom.clamp(0.0, f64::from(max_zoom)),
+    ]
+}
