@@ -59,6 +59,7 @@ struct Shared {
     twin: store::Twin,
     keys: store::keys::Keys,
     settings: Settings,
+    relations: query::Relations,
     limits: Limits,
     public: Access,
     live: Mutex<Option<Live>>,
@@ -105,11 +106,7 @@ impl App {
     /// # Errors
     ///
     /// [`OpenError`] if the folder holds no twin that can be read.
-    pub fn with_limits(
-        dir: &Path,
-        settings: Settings,
-        limits: Limits,
-    ) -> Result<App, OpenError> {
+    pub fn with_limits(dir: &Path, settings: Settings, limits: Limits) -> Result<App, OpenError> {
         let twin = store::Twin::open(dir)?;
         twin.snapshot()?;
         let twin_crs = Crs::from_code(twin.crs_code())?;
@@ -121,6 +118,7 @@ impl App {
             .map(|(id, _)| id.clone())
             .collect();
         Ok(App(Arc::new(Shared {
+            relations: query::Relations::new(settings.relations.clone()),
             keys: store::keys::Keys::open(dir)?,
             lonlat_from_twin: Transform::new(&twin_crs, &lonlat)?,
             twin_from_lonlat: Transform::new(&lonlat, &twin_crs)?,
@@ -140,6 +138,17 @@ impl App {
     /// What the operator said.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(crate) fn relations(&self) -> &query::Relations {
+        &self.0.relations
+    }
+
+    /// Makes the indexes that clicks need, so that the first caller does not wait.
+    pub(crate) fn warm(&self) {
+        if let Ok(view) = self.view(Class::Staff) {
+            self.0.relations.warm(&view);
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -168,7 +177,11 @@ impl App {
 
     /// The transformation from the twin's CRS to `crs`, made once for each.
     pub(crate) fn from_twin(&self, crs: &Crs) -> Result<Transform, geodesy::Error> {
-        let mut known = self.0.from_twin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .0
+            .from_twin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(transform) = known.get(crs.code()) {
             return Ok(transform.clone());
         }

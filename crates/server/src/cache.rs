@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use moka::future::Cache;
 use model::TileCoord;
+use moka::future::Cache;
 
 use crate::caller::Class;
 use crate::content::Content;

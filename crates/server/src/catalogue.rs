@@ -68,16 +68,35 @@ pub(crate) fn entries(settings: &Settings, view: &View) -> Vec<Entry> {
             schema: meta.schema.clone(),
             count: meta.feature_count,
         };
-        entry(settings, &meta.id, &meta.title, meta.department.as_deref(), meta.bounds, meta.data_origin, kind)
+        entry(
+            settings,
+            &meta.id,
+            &meta.title,
+            meta.department.as_deref(),
+            meta.bounds,
+            meta.data_origin,
+            kind,
+        )
     });
     let surveys = view.surveys().into_iter().map(|survey| {
         let meta = survey.meta();
         let kind = EntryKind::Survey(Box::new(meta.clone()));
-        entry(settings, &meta.id, &meta.title, meta.department.as_deref(), Some(meta.bounds), meta.data_origin, kind)
+        entry(
+            settings,
+            &meta.id,
+            &meta.title,
+            meta.department.as_deref(),
+            Some(meta.bounds),
+            meta.data_origin,
+            kind,
+        )
     });
     let mut entries: Vec<Entry> = collections.chain(surveys).collect();
     let place = |entry: &Entry| {
-        let id = entry.department.as_ref().map(|department| department.id.as_str());
+        let id = entry
+            .department
+            .as_ref()
+            .map(|department| department.id.as_str());
         settings
             .departments
             .iter()
@@ -93,7 +112,9 @@ pub(crate) fn find(settings: &Settings, view: &View, id: &str) -> Option<Entry> 
     if view.collection(id).is_none() && view.survey(id).is_none() {
         return None;
     }
-    entries(settings, view).into_iter().find(|entry| entry.id.as_str() == id)
+    entries(settings, view)
+        .into_iter()
+        .find(|entry| entry.id.as_str() == id)
 }
 
 fn entry(
@@ -201,7 +222,10 @@ pub(crate) fn own_members(entry: &Entry) -> Map<String, Value> {
         "synthetic",
         json!(entry.data_origin == Some(DataOrigin::Synthetic)),
     );
-    put("data_origin", json!(entry.data_origin.map(DataOrigin::as_str)));
+    put(
+        "data_origin",
+        json!(entry.data_origin.map(DataOrigin::as_str)),
+    );
     if let Some(label) = &entry.settings.label {
         put("label", json!(label));
     }

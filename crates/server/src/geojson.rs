@@ -111,7 +111,9 @@ fn write_geometry(
             write_list(out, &lines.0, |out, line| write_line(out, &line.0, to))?;
         }
         Geometry::MultiPolygon(polygons) => {
-            write_list(out, &polygons.0, |out, polygon| write_polygon(out, polygon, to))?;
+            write_list(out, &polygons.0, |out, polygon| {
+                write_polygon(out, polygon, to)
+            })?;
         }
         Geometry::GeometryCollection(_) => {}
     }

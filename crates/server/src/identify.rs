@@ -35,7 +35,17 @@ const METRES_PER_PIXEL_AT_0: f64 = 78_271.516_964;
 const FEATURES_PER_COLLECTION: usize = 20;
 
 const IDENTIFY_PARAMETERS: [&str; 11] = [
-    "lon", "lat", "coords", "crs", "zoom", "radius", "collections", "geometry", "datetime", "asof", "f",
+    "lon",
+    "lat",
+    "coords",
+    "crs",
+    "zoom",
+    "radius",
+    "collections",
+    "geometry",
+    "datetime",
+    "asof",
+    "f",
 ];
 
 /// `GET /identify?lon=&lat=` or `?coords=E,N&crs=EPSG:3006`.
@@ -65,7 +75,12 @@ pub(crate) async fn identify(
     let shared = app.clone();
     let content = app
         .compute(move || {
-            let answer = query::identify(&view, &shared.settings().relations, &click);
+            let answer = query::identify(&view, shared.relations(), &click);
+            for left in &answer.left_out {
+                if let Some(detail) = &left.detail {
+                    tracing::warn!(part = left.part, detail, "left out of a click's answer");
+                }
+            }
             let json = answer_json(
                 &answer,
                 &click,
@@ -148,7 +163,7 @@ pub fn answer_json(
                 out.push(b',');
             }
             out.push(b'{');
-            let mut write = |out: &mut Vec<u8>, feature: &Feature, columns: &[String]| {
+            let write = |out: &mut Vec<u8>, feature: &Feature, columns: &[String]| {
                 let names = columns.iter().map(String::as_str);
                 write_members(out, feature, names, lonlat_from_twin, with_geometry)
             };
@@ -207,7 +222,11 @@ fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f64; 2]), Pro
     ) {
         (Some([lon]), Some([lat]), None) => {
             if let Some(crs) = parameters.text("crs") {
-                return Err(Problem::bad_parameter("crs", crs, "it only together with coords"));
+                return Err(Problem::bad_parameter(
+                    "crs",
+                    crs,
+                    "it only together with coords",
+                ));
             }
             if !(-180.0..=180.0).contains(&lon) {
                 return Err(Problem::bad_parameter("lon", &lon.to_string(), LON));
@@ -228,7 +247,9 @@ fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f64; 2]), Pro
             let crs = crs_of("crs", code)?;
             let point = east_first(&crs, [first, second]);
             let bad = |_| Problem::bad_parameter("coords", text, COORDS);
-            let at = Transform::new(&crs, app.twin_crs())?.xy(point).map_err(bad)?;
+            let at = Transform::new(&crs, app.twin_crs())?
+                .xy(point)
+                .map_err(bad)?;
             let lonlat = app.lonlat_from_twin().xy(at).map_err(bad)?;
             return Ok((at, lonlat));
         }
@@ -274,9 +295,11 @@ fn radius_of(parameters: &Checked, lat_deg: f64) -> Result<f64, Problem> {
         parameters.numbers::<1>("zoom", ZOOM)?,
     ) {
         (Some([radius]), None) if radius > 0.0 && radius <= MAX_RADIUS_M => Ok(radius),
-        (Some([radius]), None) => {
-            Err(Problem::bad_parameter("radius", &radius.to_string(), RADIUS))
-        }
+        (Some([radius]), None) => Err(Problem::bad_parameter(
+            "radius",
+            &radius.to_string(),
+            RADIUS,
+        )),
         (None, Some([zoom])) if (0.0..=30.0).contains(&zoom) => {
             let pixel_m = METRES_PER_PIXEL_AT_0 * lat_deg.to_radians().cos() / zoom.exp2();
             Ok((REACH_PX * pixel_m).clamp(0.1, MAX_RADIUS_M))

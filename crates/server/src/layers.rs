@@ -147,7 +147,10 @@ async fn dress(request: Request, next: Next) -> Response {
     }
     for (name, value) in [
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
-        (header::VARY, "Accept, Accept-Encoding, Authorization, Origin"),
+        (
+            header::VARY,
+            "Accept, Accept-Encoding, Authorization, Origin",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -163,7 +166,10 @@ async fn dress(request: Request, next: Next) -> Response {
 
 /// Refuses what is too large, sheds what is too much, and ends what takes too long.
 async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
-    let address = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    let address = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |p| p.as_str().len());
     if address > LONGEST_ADDRESS {
         return Problem::too_large("The address is longer than 8 KiB.").into_response();
     }

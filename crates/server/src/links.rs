@@ -70,11 +70,16 @@ fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) => {
             let address_ok = !address.is_empty()
-                && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
+                && address
+                    .bytes()
+                    .all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
             if !address_ok {
                 return false;
             }
-            ("ipv6", rest.strip_prefix(':').or(rest.is_empty().then_some("0")))
+            (
+                "ipv6",
+                rest.strip_prefix(':').or(rest.is_empty().then_some("0")),
+            )
         }
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -83,7 +88,9 @@ fn is_host(text: &str) -> bool {
     };
     let host_ok = !host.is_empty()
         && host.len() <= 253
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
     host_ok && port.is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
@@ -119,9 +126,16 @@ mod tests {
             ("host", "inside:8080"),
             ("x-forwarded-host", "x.example"),
             ("x-forwarded-proto", "https"),
-            ("forwarded", "for=1.2.3.4;proto=https;host=\"f.example:8443\", host=other"),
+            (
+                "forwarded",
+                "for=1.2.3.4;proto=https;host=\"f.example:8443\", host=other",
+            ),
         ];
-        check(Some("https://karta.example.se/"), &all, "https://karta.example.se");
+        check(
+            Some("https://karta.example.se/"),
+            &all,
+            "https://karta.example.se",
+        );
         check(None, &all, "https://f.example:8443");
         check(None, &all[..3], "https://x.example");
         check(None, &all[..1], "http://inside:8080");

@@ -35,9 +35,15 @@ pub(crate) fn install_metrics() {
             tracing::warn!("another part of the process counts already: /metrics stays empty");
         }
         metrics::describe_counter!("tvilling_requests_total", "Requests answered.");
-        metrics::describe_counter!("tvilling_requests_shed_total", "Requests refused when busy.");
+        metrics::describe_counter!(
+            "tvilling_requests_shed_total",
+            "Requests refused when busy."
+        );
         metrics::describe_histogram!("tvilling_request_seconds", "Time to answer.");
-        metrics::describe_counter!("tvilling_tile_cache_total", "Tiles found in the cache or not.");
+        metrics::describe_counter!(
+            "tvilling_tile_cache_total",
+            "Tiles found in the cache or not."
+        );
         handle
     });
 }

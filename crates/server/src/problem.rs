@@ -114,10 +114,7 @@ impl Problem {
         let mut problem = Problem::new(
             StatusCode::BAD_REQUEST,
             "unknown-parameter",
-            format!(
-                "There is no parameter {} here: use {allowed}.",
-                quote(name)
-            ),
+            format!("There is no parameter {} here: use {allowed}.", quote(name)),
         );
         problem.parameter = Some(BadParameter {
             parameter: shortened(name),
@@ -156,7 +153,10 @@ impl Problem {
         Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
-            format!("{} is not possible here: use GET, HEAD or OPTIONS.", quote(method)),
+            format!(
+                "{} is not possible here: use GET, HEAD or OPTIONS.",
+                quote(method)
+            ),
         )
     }
 

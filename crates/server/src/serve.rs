@@ -41,6 +41,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let limits = app.limits().clone();
+    let warming = app.clone();
+    tokio::task::spawn_blocking(move || warming.warm());
     let routes = router(app);
     let mut server = Builder::new(TokioExecutor::new());
     server

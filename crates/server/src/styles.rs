@@ -140,9 +140,14 @@ fn layers(entries: &[Entry], with_labels: bool, with_icons: bool) -> Vec<Value> 
     }
     // A road of the base map with a ramp is thematic too: condition lies over asphalt.
     for (entry, schema) in with_role(entries, Some("road")) {
-        layers.extend(entry.settings.style.ramp.as_ref().map(|ramp| {
-            ramp_line(entry, schema, ramp)
-        }));
+        layers.extend(
+            entry
+                .settings
+                .style
+                .ramp
+                .as_ref()
+                .map(|ramp| ramp_line(entry, schema, ramp)),
+        );
     }
     for (entry, schema) in &thematic {
         layers.extend(thematic_points(entry, schema, with_icons));
@@ -196,7 +201,17 @@ fn relief(entries: &[Entry]) -> Vec<Value> {
 }
 
 fn base_layers(entry: &Entry, schema: &Schema, role: &str) -> Vec<Value> {
-    let grow = |from: f64, to: f64| json!(["interpolate", ["exponential", 1.6], ["zoom"], 10, from, 18, to]);
+    let grow = |from: f64, to: f64| {
+        json!([
+            "interpolate",
+            ["exponential", 1.6],
+            ["zoom"],
+            10,
+            from,
+            18,
+            to
+        ])
+    };
     let line = |suffix: &str, paint: Value| {
         let mut layer = layer(entry, suffix, "line", paint, false);
         layer["layout"]["line-cap"] = json!("round");
@@ -215,11 +230,19 @@ fn base_layers(entry: &Entry, schema: &Schema, role: &str) -> Vec<Value> {
             trees["minzoom"] = json!(entry.settings.style.min_zoom.unwrap_or(13));
             vec![trees]
         }
-        ("green", false) => vec![line("line", json!({ "line-color": "#b7c9a0", "line-width": grow(0.5, 3.0) }))],
+        ("green", false) => vec![line(
+            "line",
+            json!({ "line-color": "#b7c9a0", "line-width": grow(0.5, 3.0) }),
+        )],
         ("water", true) => vec![fill(json!({ "fill-color": "#a9c6d6" }))],
-        ("water", false) => vec![line("line", json!({ "line-color": "#8fb3c7", "line-width": grow(0.6, 5.0) }))],
+        ("water", false) => vec![line(
+            "line",
+            json!({ "line-color": "#8fb3c7", "line-width": grow(0.6, 5.0) }),
+        )],
         ("building", true) => {
-            let mut layers = vec![fill(json!({ "fill-color": "#d3ccc0", "fill-outline-color": "#b5ac9c" }))];
+            let mut layers = vec![fill(
+                json!({ "fill-color": "#d3ccc0", "fill-outline-color": "#b5ac9c" }),
+            )];
             for layer in &mut layers {
                 layer["minzoom"] = json!(entry.settings.style.min_zoom.unwrap_or(12));
             }
@@ -232,20 +255,44 @@ fn base_layers(entry: &Entry, schema: &Schema, role: &str) -> Vec<Value> {
                     if schema.position("klass").is_none() {
                         return json!(width);
                     }
-                    json!(["match", ["get", "klass"],
-                        "huvudgata", width * 1.6,
-                        "uppsamlingsgata", width * 1.25,
-                        "gang_cykel", width * 0.5,
-                        width])
+                    json!([
+                        "match",
+                        ["get", "klass"],
+                        "huvudgata",
+                        width * 1.6,
+                        "uppsamlingsgata",
+                        width * 1.25,
+                        "gang_cykel",
+                        width * 0.5,
+                        width
+                    ])
                 };
-                json!(["interpolate", ["exponential", 1.6], ["zoom"], 10, widths(0.8), 14, widths(3.0), 18, widths(16.0)])
+                json!([
+                    "interpolate",
+                    ["exponential", 1.6],
+                    ["zoom"],
+                    10,
+                    widths(0.8),
+                    14,
+                    widths(3.0),
+                    18,
+                    widths(16.0)
+                ])
             };
             vec![
-                line("casing", json!({ "line-color": "#b9b2a6", "line-width": by_class(1.3) })),
-                line("fill", json!({ "line-color": "#ffffff", "line-width": by_class(1.0) })),
+                line(
+                    "casing",
+                    json!({ "line-color": "#b9b2a6", "line-width": by_class(1.3) }),
+                ),
+                line(
+                    "fill",
+                    json!({ "line-color": "#ffffff", "line-width": by_class(1.0) }),
+                ),
             ]
         }
-        ("road", true) => vec![fill(json!({ "fill-color": "#ffffff", "fill-outline-color": "#b9b2a6" }))],
+        ("road", true) => vec![fill(
+            json!({ "fill-color": "#ffffff", "fill-outline-color": "#b9b2a6" }),
+        )],
         _ => {
             let paint = json!({ "line-color": "#b5ac9c", "line-width": grow(0.5, 2.0) });
             vec![line("line", paint)]
@@ -318,7 +365,17 @@ fn thematic_points(entry: &Entry, schema: &Schema, with_icons: bool) -> Vec<Valu
     if !matches!(schema.geometry, GeometryKind::Point | GeometryKind::Mixed) {
         return Vec::new();
     }
-    let size = json!(["interpolate", ["exponential", 1.4], ["zoom"], 10, 2.0, 14, 4.0, 18, 9.0]);
+    let size = json!([
+        "interpolate",
+        ["exponential", 1.4],
+        ["zoom"],
+        10,
+        2.0,
+        14,
+        4.0,
+        18,
+        9.0
+    ]);
     let mut circle = layer(
         entry,
         "dot",
@@ -383,14 +440,18 @@ fn text_layer(entry: &Entry, label: &str, thematic: bool) -> Value {
     let mut labels = layer(entry, "label", "symbol", paint, thematic);
     labels["layout"]["text-field"] = json!(["to-string", ["get", label]]);
     labels["layout"]["text-font"] = json!([FONT]);
-    labels["layout"]["text-size"] =
-        json!(["interpolate", ["linear"], ["zoom"], 13, 10, 18, 14]);
+    labels["layout"]["text-size"] = json!(["interpolate", ["linear"], ["zoom"], 13, 10, 18, 14]);
     labels
 }
 
 /// A layer with what all have: source, visibility, smallest zoom and metadata.
 fn layer(entry: &Entry, suffix: &str, kind: &str, paint: Value, thematic: bool) -> Value {
-    let Style { shown, min_zoom, ramp, .. } = &entry.settings.style;
+    let Style {
+        shown,
+        min_zoom,
+        ramp,
+        ..
+    } = &entry.settings.style;
     let visible = *shown || !thematic;
     let mut layer = json!({
         "id": format!("{}-{suffix}", entry.id),

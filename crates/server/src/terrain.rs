@@ -85,7 +85,9 @@ async fn tile(
     (id, z, x, file): (String, String, String, String),
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let survey = caller.survey(&id).map_err(|problem| no_heights(caller, &id, problem))?;
+    let survey = caller
+        .survey(&id)
+        .map_err(|problem| no_heights(caller, &id, problem))?;
     parameters.only(&[])?;
     let (y, format, media_type) = match file.rsplit_once('.') {
         Some((y, "png")) => (y, ImageFormat::Png, "image/png"),
@@ -121,7 +123,14 @@ async fn tile(
             Family::Terrain => tiler::terrain_rgb_tile,
             Family::Hillshade => tiler::hillshade_tile,
         };
-        let bytes = draw(&survey, HeightKind::Terrain, tms, tile, TILE_SIZE_PX, format)?;
+        let bytes = draw(
+            &survey,
+            HeightKind::Terrain,
+            tms,
+            tile,
+            TILE_SIZE_PX,
+            format,
+        )?;
         Ok(Some(Content::new(media_type, bytes)))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {
@@ -141,11 +150,15 @@ async fn tilejson(
     let Some(id) = file.strip_suffix(".json") else {
         return Err(Problem::no_such_page(&format!("/{name}/{file}")));
     };
-    let survey = caller.survey(id).map_err(|problem| no_heights(caller, id, problem))?;
+    let survey = caller
+        .survey(id)
+        .map_err(|problem| no_heights(caller, id, problem))?;
     json_only(parameters)?;
     let entry = catalogue::find(app.settings(), &caller.view, id)
         .ok_or_else(|| Problem::no_collection(id))?;
-    let tiles = caller.base.url(&format!("/{name}/{id}/{{z}}/{{x}}/{{y}}.png"));
+    let tiles = caller
+        .base
+        .url(&format!("/{name}/{id}/{{z}}/{{x}}/{{y}}.png"));
     let mut document = json!({
         "tilejson": "3.0.0",
         "name": entry.title.sv,

@@ -69,7 +69,12 @@ pub(crate) async fn items(
             let here = format!("/collections/{id}/items");
             let asked = query_of(&parameters, None);
             let mut links = vec![
-                super::collections::link("self", GEOJSON, base.url(&(here.clone() + &asked)), "This page"),
+                super::collections::link(
+                    "self",
+                    GEOJSON,
+                    base.url(&(here.clone() + &asked)),
+                    "This page",
+                ),
                 super::collections::link(
                     "collection",
                     "application/json",
@@ -79,7 +84,12 @@ pub(crate) async fn items(
             ];
             if let Some(last) = page.features.last().filter(|_| page.more) {
                 let next = here + &query_of(&parameters, Some(last.id));
-                links.push(super::collections::link("next", GEOJSON, base.url(&next), "Next page"));
+                links.push(super::collections::link(
+                    "next",
+                    GEOJSON,
+                    base.url(&next),
+                    "Next page",
+                ));
             }
             write_json(&mut out, &links);
             out.extend_from_slice(b",\"features\":[");

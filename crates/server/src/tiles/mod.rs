@@ -161,9 +161,7 @@ fn drawable(caller: &Caller, ids: &str) -> Result<Vec<CollectionView>, Problem> 
 fn vector_stem(file: &str) -> Result<&str, Problem> {
     file.strip_suffix(".mvt")
         .or_else(|| file.strip_suffix(".pbf"))
-        .ok_or_else(|| {
-            Problem::not_found("tile", file, "Vector tiles end in .mvt.")
-        })
+        .ok_or_else(|| Problem::not_found("tile", file, "Vector tiles end in .mvt."))
 }
 
 async fn vector_tile(
@@ -193,7 +191,9 @@ async fn vector_tile(
             "It lies outside what these collections cover.",
         ));
     }
-    let parts = collections.iter().map(|c| (c.meta().id.as_str(), c.version()));
+    let parts = collections
+        .iter()
+        .map(|c| (c.meta().id.as_str(), c.version()));
     let key = TileKey {
         class: caller.class,
         content: content_hash(parts),

@@ -84,7 +84,9 @@ async fn answer(
     }
     let ids: Vec<&str> = collections.iter().map(|c| c.meta().id.as_str()).collect();
     let ids = ids.join(",");
-    let tiles = caller.base.url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt"));
+    let tiles = caller
+        .base
+        .url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt"));
     let bounds = collections
         .iter()
         .filter_map(|c| c.meta().bounds)
@@ -107,12 +109,7 @@ async fn answer(
 }
 
 /// Adds `bounds` and `center`, where there is anything.
-pub(crate) fn put_bounds(
-    app: &App,
-    document: &mut Value,
-    bounds: Option<&Bounds>,
-    max_zoom: u8,
-) {
+pub(crate) fn put_bounds(app: &App, document: &mut Value, bounds: Option<&Bounds>, max_zoom: u8) {
     if let Some(bounds) = catalogue::lonlat_bounds(app, bounds) {
         document["bounds"] = json!(bounds);
         document["center"] = json!(center(bounds, max_zoom));
