@@ -138,8 +138,11 @@ pub(crate) struct Query {
     #[arg(long, value_name = "CODE")]
     pub(crate) crs: Option<String>,
     /// How far from the place a feature may lie, in metres.
-    #[arg(long, default_value_t = 10.0, value_name = "M")]
+    #[arg(long, default_value_t = 5.0, value_name = "M")]
     pub(crate) radius: f64,
+    /// Most features of one collection.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
     /// Only these collections.
     #[arg(long, value_delimiter = ',', value_name = "ID,…")]
     pub(crate) collections: Vec<String>,

@@ -27,10 +27,9 @@ impl FeatureId {
     /// then mixed, 53 bits). Two keys can collide: whoever makes ids must check.
     pub fn from_key(key: &str) -> FeatureId {
         let canonical = key == "0" || !key.starts_with('0');
-        if canonical && key.bytes().all(|b| b.is_ascii_digit()) {
-            if let Some(id) = key.parse().ok().and_then(FeatureId::new) {
-                return id;
-            }
+        let whole = canonical && key.bytes().all(|b| b.is_ascii_digit());
+        if let Some(id) = key.parse().ok().and_then(FeatureId::new).filter(|_| whole) {
+            return id;
         }
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
         for byte in key.bytes() {

@@ -98,10 +98,11 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
     let target = Crs::from_code(twin.crs_code())?;
     let crs_wkt = target.wkt1()?;
+    let vertical = delivery.vertical.as_deref().map(|code| vertical(code, &target)).transpose()?;
     let options = SurveyOptions {
         target,
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
-        vertical: delivery.vertical.as_deref().map(vertical).transpose()?,
+        vertical,
         cell_size_m: delivery.cell_size_m,
     };
     let reader = SurveyReader::open(&delivery.sources, &options)?;
@@ -144,13 +145,17 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     Ok(result(delivery, "points", &summary.report, report))
 }
 
-fn vertical(code: &str) -> anyhow::Result<VerticalDatum> {
+fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {
     if code == "unknown" {
         return Ok(VerticalDatum::Unknown);
     }
-    let name = geodesy::vertical_name(code)
+    let compound = target
+        .with_vertical(code)
         .with_context(|| format!("--vertical {code}: give a code such as EPSG:5613, or unknown"))?;
-    Ok(VerticalDatum::Known { code: code.to_owned(), name })
+    Ok(VerticalDatum::Known {
+        code: compound.vertical_code().unwrap_or(code).to_owned(),
+        name: compound.vertical_name().unwrap_or(code).to_owned(),
+    })
 }
 
 fn title(delivery: &Delivery) -> String {

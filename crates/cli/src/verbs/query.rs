@@ -1,10 +1,12 @@
 //! `tvilling query`: everything known about a place, without a server.
 
+use std::time::Instant;
+
 use anyhow::{Context, bail};
-use geodesy::Crs;
-use model::CollectionId;
+use geodesy::{Crs, Transform};
+use model::{Access, CollectionId};
+use query::{Click, Relations};
 use serde_json::Value;
-use server::{App, Place};
 
 use crate::arguments::Query;
 use crate::output;
@@ -27,14 +29,21 @@ pub(crate) fn run(options: Query, json: bool) -> anyhow::Result<()> {
     if !(options.radius >= 0.0 && options.radius.is_finite()) {
         bail!("--radius {}: give metres from 0", options.radius);
     }
-    let app = App::open(&options.dir, configuration.settings)?;
-    let place = Place {
-        at,
-        crs,
+    let began = Instant::now();
+    let twin_crs = Crs::from_code(twin.crs_code())?;
+    let click = Click {
+        at: Transform::new(&crs, &twin_crs)?.xy(at)?,
         radius_m: options.radius,
         collections,
+        limit: options.limit,
     };
-    let answer = app.identify_as_staff(&place)?;
+    let relations = Relations::new(configuration.settings.relations.clone());
+    let answer = query::identify(&twin.snapshot()?.view(Access::Everything), &relations, &click);
+    let lonlat = Transform::new(&twin_crs, &Crs::from_code("CRS84")?)?;
+    let settings = &configuration.settings;
+    let bytes =
+        server::answer_json(&answer, &click, twin.crs_code(), settings, &lonlat, true, began)?;
+    let answer: Value = serde_json::from_slice(&bytes)?;
     output::print(json, &answer, &as_text(&answer));
     Ok(())
 }
