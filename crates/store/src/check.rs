@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use model::Bounds;
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
-use crate::files::{self, FileRef, checksum};
+use crate::files::{self, FileRef, Stamp, checksum};
 use crate::heights::HeightMap;
 use crate::transaction::files_below;
 use crate::twin::open_segment;
@@ -28,9 +28,13 @@ pub struct CheckReport {
 /// Most problems that are told of: a damaged file can have one for each feature.
 const PROBLEMS_MAX: usize = 1000;
 
+/// How often a twin is checked anew because it was changed meanwhile.
+const TRIES_MAX: usize = 3;
+
 /// Verifies every file by checksum and every reference.
 ///
-/// Reads everything: the time grows with the size of the twin.
+/// Reads everything: the time grows with the size of the twin. It may be written
+/// meanwhile; the files that the writer has staged are then unreferenced.
 ///
 /// # Errors
 ///
@@ -43,6 +47,20 @@ pub fn check(dir: &Path) -> Result<CheckReport, Error> {
             what: "holds no twin: make one with `tvilling init`".to_owned(),
         });
     }
+    let mut tries = 0;
+    loop {
+        let before = Stamp::of(&Catalog::path(dir))?;
+        let report = check_once(dir)?;
+        tries += 1;
+        // Files that a commit has unlinked meanwhile are no problem of the twin.
+        let replaced = !Stamp::of(&Catalog::path(dir))?.looks_like(&before);
+        if report.problems.is_empty() || !replaced || tries == TRIES_MAX {
+            return Ok(report);
+        }
+    }
+}
+
+fn check_once(dir: &Path) -> Result<CheckReport, Error> {
     let mut checker = Checker {
         dir,
         report: CheckReport::default(),

@@ -9,7 +9,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use memmap2::Mmap;
 use xxhash_rust::xxh3::Xxh3Default;
@@ -97,12 +97,19 @@ impl Mapped {
 }
 
 /// What tells one version of a replaced file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     len: u64,
     inode: u64,
+    /// Whether the file was old enough for a later version to have a later time.
+    settled: bool,
 }
+
+/// How old a file must be to be known by its time. File systems count time in steps of
+/// up to 10 ms, and give the number of a file that has gone to the next: two versions
+/// within one step can look the same.
+const SETTLED_AFTER: Duration = Duration::from_millis(50);
 
 impl Stamp {
     pub(crate) fn of(path: &Path) -> Result<Stamp, Error> {
@@ -111,11 +118,26 @@ impl Stamp {
         let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
         #[cfg(not(unix))]
         let inode = 0;
+        let modified = metadata.modified().ok();
+        let age = modified.and_then(|modified| modified.elapsed().ok());
         Ok(Stamp {
-            modified: metadata.modified().ok(),
+            modified,
             len: metadata.len(),
             inode,
+            settled: age.is_some_and(|age| age > SETTLED_AFTER),
         })
+    }
+
+    /// Returns whether the file is surely the one that `earlier` was taken of. If not, it
+    /// may still be.
+    pub(crate) fn is_surely(&self, earlier: &Stamp) -> bool {
+        earlier.settled && self.looks_like(earlier)
+    }
+
+    /// Returns whether nothing tells the file from the one that `earlier` was taken of.
+    pub(crate) fn looks_like(&self, earlier: &Stamp) -> bool {
+        let of = |stamp: &Stamp| (stamp.modified, stamp.len, stamp.inode);
+        of(self) == of(earlier)
     }
 }
 

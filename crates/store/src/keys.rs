@@ -171,7 +171,7 @@ impl Keys {
             }
             Err(error) => return Err(error),
         };
-        if known.stamp != Some(stamp) {
+        if !known.stamp.is_some_and(|known| stamp.is_surely(&known)) {
             *known = Known {
                 keys: read(&self.path)?,
                 stamp: Some(stamp),

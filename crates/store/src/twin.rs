@@ -113,17 +113,22 @@ impl Twin {
             // Taken before the catalog is read: if it changes in between, the next call sees it.
             let stamp = Stamp::of(&path)?;
             let before = match &*latest {
-                Some((known, snapshot)) if *known == stamp => return Ok(Arc::clone(snapshot)),
+                Some((known, snapshot)) if stamp.is_surely(known) => {
+                    return Ok(Arc::clone(snapshot));
+                }
                 Some((_, snapshot)) => Some(Arc::clone(snapshot)),
                 None => None,
             };
             let catalog = Catalog::read(&self.dir)?;
             tries += 1;
-            let snapshot = Snapshot::open(&self.dir, catalog, before.as_deref());
-            if snapshot.lacks_a_file() && tries < OPEN_TRIES_MAX && Stamp::of(&path)? != stamp {
+            let snapshot = match before {
+                Some(before) if before.is_of(&catalog) => before,
+                before => Arc::new(Snapshot::open(&self.dir, catalog, before.as_deref())),
+            };
+            let replaced = || Ok::<_, Error>(!Stamp::of(&path)?.looks_like(&stamp));
+            if snapshot.lacks_a_file() && tries < OPEN_TRIES_MAX && replaced()? {
                 continue;
             }
-            let snapshot = Arc::new(snapshot);
             *latest = Some((stamp, Arc::clone(&snapshot)));
             return Ok(snapshot);
         }
@@ -163,6 +168,16 @@ impl Snapshot {
         View::new(Arc::clone(self), access)
     }
 
+    /// Whether it is what this catalog says, with every file open.
+    fn is_of(&self, catalog: &Catalog) -> bool {
+        let collections = self.collections.values().map(|open| &open.entry);
+        let surveys = self.surveys.values().map(|open| &open.entry);
+        self.generation == catalog.generation
+            && self.errors().next().is_none()
+            && collections.eq(catalog.collections.values())
+            && surveys.eq(catalog.surveys.values())
+    }
+
     /// Opens every file of a catalog, but for those that `before` has open.
     fn open(dir: &Path, catalog: Catalog, before: Option<&Snapshot>) -> Snapshot {
         let crs_code: Arc<str> = catalog.crs_code.as_str().into();
@@ -199,17 +214,14 @@ impl Snapshot {
 
     /// Whether a file that the catalog names was not there.
     fn lacks_a_file(&self) -> bool {
+        self.errors().any(
+            |error| matches!(error, OpenError::Io { kind, .. } if *kind == io::ErrorKind::NotFound),
+        )
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &OpenError> {
         let collections = self.collections.values().flat_map(|c| c.errors());
-        let surveys = self.surveys.values().flat_map(|s| s.errors());
-        collections.chain(surveys).any(|error| {
-            matches!(
-                error,
-                OpenError::Io {
-                    kind: io::ErrorKind::NotFound,
-                    ..
-                }
-            )
-        })
+        collections.chain(self.surveys.values().flat_map(|s| s.errors()))
     }
 }
 
