@@ -102,6 +102,19 @@ fn a_version_changes_with_the_content_and_only_then() {
 }
 
 #[test]
+fn changes_in_quick_succession_are_all_seen() {
+    let (dir, twin) = empty_twin();
+    let other = Twin::open(dir.path()).unwrap();
+    put(&twin, "things", numbered(0..2, 0), PutMode::Create);
+    for number in 1..10 {
+        put(&twin, "things", numbered(0..2, number), PutMode::Replace);
+        for twin in [&twin, &other] {
+            assert_eq!(by_id(&see(twin, "things")), numbered(0..2, number));
+        }
+    }
+}
+
+#[test]
 fn equal_features_give_equal_bytes_in_whatever_order_they_come() {
     let segments = |features: Vec<Feature>| {
         let (dir, twin) = empty_twin();
