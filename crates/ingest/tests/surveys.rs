@@ -3,7 +3,7 @@
 //! Files of `shared/data` are used where they are there; without them those tests say that
 //! they were skipped.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 
@@ -422,6 +422,23 @@ fn a_survey_in_another_crs_is_put_in_that_of_the_twin() {
     let [x, y] = to_target.xy([600_000.0, 6_600_000.0]).unwrap();
     assert!((points.x[0] - x).abs() < 1e-6 && (points.y[0] - y).abs() < 1e-6);
     assert!(summary.bounds.contains([x, y]));
+}
+
+#[test]
+fn the_day_of_flight_comes_from_gps_time_or_else_from_the_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let flown = |gps_time_type, format| {
+        let bytes = made(format, false, 10, &|builder| {
+            builder.gps_time_type = gps_time_type;
+        });
+        let path = write(folder.path(), "flown.las", &bytes);
+        read_as_is(&[path]).unwrap().1.flown
+    };
+    // 1.3e9 seconds after the epoch of GPS.
+    let by_points = flown(las::GpsTimeType::Standard, 6);
+    assert_eq!(by_points, Some(jiff::civil::date(2021, 3, 17)));
+    // Seconds of a week tell no day: then it is the header's, which is today or nothing.
+    assert_ne!(flown(las::GpsTimeType::Week, 6), by_points);
 }
 
 #[test]

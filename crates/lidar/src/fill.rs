@@ -92,7 +92,7 @@ fn bilinear(coarse: &[f32], columns: usize, rows: usize, column: usize, row: usi
 /// The second nearest coarse cell to a fine one.
 fn other(fine: usize, count: usize) -> usize {
     let near = fine / 2;
-    if fine % 2 == 0 {
+    if fine.is_multiple_of(2) {
         near.saturating_sub(1)
     } else {
         (near + 1).min(count - 1)

@@ -105,8 +105,11 @@ impl Cell {
         lowest_ground: f32::NAN,
     };
 
+    #[expect(
+        clippy::neg_cmp_op_on_partial_ord,
+        reason = "comparisons with the NaN of an empty cell are false, and must count as true"
+    )]
     fn add(&mut self, z: f32, ground: bool) {
-        // Negated comparisons, since all are false with the NaN of an empty cell.
         if !(z >= self.lowest) {
             self.second_lowest = self.lowest;
             self.lowest = z;

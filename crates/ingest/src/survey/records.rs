@@ -198,3 +198,71 @@ fn f64_at(record: &[u8], at: usize) -> f64 {
     bytes.copy_from_slice(&record[at..at + 8]);
     f64::from_le_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first point of the attributes that old and new formats write differently.
+    fn read(format: u8, change: impl FnOnce(&mut [u8])) -> PointBatch {
+        let mut record = vec![0; if format < 6 { 20 } else { 30 }];
+        change(&mut record);
+        let header = FileHeader {
+            format,
+            record_len: record.len() as u16,
+            points: 1,
+            points_at: 0,
+            file_len: 0,
+            scale: [0.01; 3],
+            offset: [100.0, 200.0, -5.0],
+            min: [0.0; 3],
+            max: [0.0; 3],
+            gps_time_is_adjusted_standard: false,
+            says_wkt: false,
+            created: (0, 0),
+            laszip: None,
+            wkt: None,
+            geo_keys: Default::default(),
+            oddities: Vec::new(),
+        };
+        let mut batch = PointBatch::default();
+        append(&mut batch, &record, &header, Columns::of_format(format));
+        batch
+    }
+
+    #[test]
+    fn overlap_is_a_class_in_old_formats_and_a_flag_here() {
+        let batch = read(0, |record| record[15] = 12 | 4 << 5);
+        assert_eq!(batch.classification, [UNCLASSIFIED]);
+        assert_eq!(batch.flags, [PointFlags::OVERLAP | PointFlags::WITHHELD]);
+        let batch = read(6, |record| {
+            record[15] = PointFlags::OVERLAP | 0x30;
+            record[16] = 2;
+        });
+        assert_eq!(
+            (batch.classification[0], batch.flags[0]),
+            (2, PointFlags::OVERLAP)
+        );
+    }
+
+    #[test]
+    fn returns_angles_and_coordinates_are_read_from_their_bits() {
+        let batch = read(0, |record| {
+            record[..4].copy_from_slice(&(-150_i32).to_le_bytes());
+            record[14] = 0b1101_1010;
+            record[16] = (-12_i8) as u8;
+        });
+        assert_eq!((batch.x[0], batch.y[0], batch.z[0]), (98.5, 200.0, -5.0));
+        assert_eq!((batch.return_number[0], batch.number_of_returns[0]), (2, 3));
+        assert_eq!(batch.scan_angle_deg, [-12.0]);
+        let batch = read(6, |record| {
+            record[14] = 0xC9;
+            record[18..20].copy_from_slice(&(-2000_i16).to_le_bytes());
+        });
+        assert_eq!(
+            (batch.return_number[0], batch.number_of_returns[0]),
+            (9, 12)
+        );
+        assert!((batch.scan_angle_deg[0] + 12.0).abs() < 1e-5);
+    }
+}
