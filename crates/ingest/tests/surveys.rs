@@ -489,6 +489,8 @@ fn files_without_a_crs_or_of_two_are_refused_with_the_remedy() {
         error.contains("one.laz") && error.contains("other.laz"),
         "{error}"
     );
+    let error = refused(&[one.clone(), one.clone()]);
+    assert!(error.contains("twice"), "{error}");
     let error = refused(&[folder.path().join("missing.las")]);
     assert!(error.contains("missing.las"), "{error}");
     let geocentric = write(
@@ -548,10 +550,13 @@ fn mutilated_files_are_refused_or_read_but_never_break_the_reader() {
     for (format, compressed) in [(1, false), (3, true), (6, false), (7, true)] {
         let whole = made(format, compressed, 500, &|_| {});
         std::fs::write(&path, &whole).unwrap();
-        assert_eq!(read_as_is(&[path.clone()]).unwrap().0.len(), 500);
+        assert_eq!(
+            read_as_is(std::slice::from_ref(&path)).unwrap().0.len(),
+            500
+        );
         let mut check = |bytes: &[u8], may_be_read: bool, what: String| {
             std::fs::write(&path, bytes).unwrap();
-            match read_as_is(&[path.clone()]) {
+            match read_as_is(std::slice::from_ref(&path)) {
                 Ok((points, _)) => {
                     assert!(
                         may_be_read,

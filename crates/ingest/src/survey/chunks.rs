@@ -215,7 +215,9 @@ impl Chunks {
                     place.points, place.at, place.len
                 ));
             }
-            codec.layered_len(&mut self.file, place.at, place.at + place.len)?;
+            let end = place.at + place.len;
+            let (points, _) = codec.layered_len(&mut self.file, place.at, end)?;
+            check_count(place.at, points, place.points)?;
             self.file.seek(SeekFrom::Start(place.at)).map_err(io)?;
         }
         let mut file = self.file.get_ref().try_clone().map_err(io)?;
@@ -297,9 +299,10 @@ impl Part {
         };
         let mut input = Cursor::new(self.bytes.as_slice());
         if codec.layered {
-            codec
+            let (points, _) = codec
                 .layered_len(&mut input, 0, self.bytes.len() as u64)
                 .map_err(|e| format!("{e}, counted from byte {}", self.at))?;
+            check_count(self.at, points, self.points)?;
             input.set_position(0);
         }
         let mut unpack = codec.decompressor(input)?;
@@ -606,6 +609,16 @@ fn read_u64(file: &mut File, at: u64) -> Result<u64, String> {
         .and_then(|_| file.read_exact(&mut bytes))
         .map_err(|e| format!("cannot be read at byte {at}: {e}"))?;
     Ok(u64::from_le_bytes(bytes))
+}
+
+/// Checks that a layered chunk says of itself that it has the points that are asked of it.
+fn check_count(at: u64, there: u64, asked: u64) -> Result<(), String> {
+    if there < asked {
+        return Err(format!(
+            "the chunk at byte {at} has {there} points, where the header and the chunk table count {asked}: the file is damaged, ask for it again"
+        ));
+    }
+    Ok(())
 }
 
 fn damaged(first_point: u64, why: String) -> String {

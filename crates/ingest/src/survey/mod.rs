@@ -124,7 +124,11 @@ impl SurveyReader {
     pub fn open(paths: &[PathBuf], options: &SurveyOptions) -> Result<SurveyReader, Error> {
         let mut report = Report::default();
         let mut files: Vec<SurveyFile> = Vec::new();
-        for path in paths {
+        for (i, path) in paths.iter().enumerate() {
+            if paths[..i].contains(path) {
+                let what = "is named twice: name each file of a survey once".to_owned();
+                return Err(refused(path, what));
+            }
             let file = SurveyFile::open(path, options).map_err(|what| refused(path, what))?;
             if let Some(first) = files.first() {
                 file.check_belongs_with(first)
