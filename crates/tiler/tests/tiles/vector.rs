@@ -118,11 +118,12 @@ fn a_tile_without_features_is_empty_and_one_outside_the_set_an_error() {
         bytes: Vec::new(),
         sacrifices: Vec::new(),
     };
-    assert_eq!(make(&[houses.clone()], mercator(), tile), empty);
+    assert_eq!(make(std::slice::from_ref(&houses), mercator(), tile), empty);
     assert_eq!(make(&[], mercator(), tile), empty);
     let beyond = TileCoord::new(3, 8, 0).unwrap();
     let options = VectorOptions::default();
-    let error = vector_tile(&[houses.clone()], mercator(), beyond, &options).unwrap_err();
+    let error =
+        vector_tile(std::slice::from_ref(&houses), mercator(), beyond, &options).unwrap_err();
     assert!(matches!(error, Error::NoSuchTile { .. }));
     // The whole world is far beyond where the twin's CRS is meant to be used.
     let world = TileCoord::new(0, 0, 0).unwrap();
