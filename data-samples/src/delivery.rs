@@ -329,3 +329,32 @@ pub(crate) fn deliver(dir: &Path, districts: u32) -> Result<Manifest, Error> {
     manifest.write(dir)?;
     Ok(manifest)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{DATA_ORIGIN, GENERATOR};
+
+    #[test]
+    fn every_feature_of_every_layer_says_that_it_is_synthetic() {
+        let town = Town::new(SEED, String::new(), ORIGIN);
+        for delivery in &DELIVERIES {
+            let records = (delivery.records)(&town);
+            assert!(!records.is_empty(), "{}", delivery.collection);
+            let names: Vec<_> = delivery.attributes.iter().map(|(name, _)| *name).collect();
+            assert_eq!(
+                names[names.len() - 2..],
+                ["data_origin", "generator"],
+                "{}",
+                delivery.collection
+            );
+            for record in records {
+                assert_eq!(record.values.len(), names.len(), "{}", delivery.collection);
+                assert_eq!(record.values[names.len() - 2], Value::from(DATA_ORIGIN));
+                assert_eq!(record.values[names.len() - 1], Value::from(GENERATOR));
+            }
+        }
+    }
+}

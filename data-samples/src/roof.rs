@@ -215,3 +215,85 @@ impl Building {
         [world[0], world[1], elevation]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::truth;
+
+    #[test]
+    fn no_ridge_is_below_its_eaves_and_only_flat_roofs_have_both_alike() {
+        for building in truth::buildings() {
+            let rise = building.ridge_height_m() - building.eaves_height_m;
+            assert_eq!(rise > 0.0, building.slope > 0.0, "{}", building.id);
+            assert!(building.eaves_height_m >= 2.0, "{}", building.id);
+        }
+    }
+
+    #[test]
+    fn the_planes_of_a_roof_are_flat_and_cover_the_plan_once() {
+        for building in truth::buildings() {
+            let mut covered = 0.0;
+            for ring in building.roof_planes() {
+                let normal = normal(ring[0], ring[1], ring[2]);
+                for corner in &ring {
+                    let off: f64 = (0..3).map(|k| normal[k] * (corner[k] - ring[0][k])).sum();
+                    assert!(
+                        off.abs() < 1e-3,
+                        "{}: {off} m out of its plane",
+                        building.id
+                    );
+                }
+                covered += area(&ring.iter().map(|c| [c[0], c[1]]).collect::<Vec<_>>());
+            }
+            let plan = area(&building.footprint());
+            assert!(
+                (covered - plan).abs() < 0.01,
+                "{}: {covered} of {plan}",
+                building.id
+            );
+        }
+    }
+
+    #[test]
+    fn the_highest_corner_of_the_planes_is_the_ridge() {
+        for building in truth::buildings() {
+            let top = building
+                .roof_planes()
+                .into_iter()
+                .flatten()
+                .map(|c| c[2])
+                .fold(f64::MIN, f64::max);
+            let ridge = building.base_m + building.ridge_height_m();
+            assert!(
+                (top - ridge).abs() < 1e-3,
+                "{}: {top} for {ridge}",
+                building.id
+            );
+        }
+    }
+
+    fn area(ring: &[[f64; 2]]) -> f64 {
+        let o = ring[0];
+        let twice: f64 = (0..ring.len())
+            .map(|i| {
+                let (a, b) = (ring[i], ring[(i + 1) % ring.len()]);
+                (a[0] - o[0]) * (b[1] - o[1]) - (b[0] - o[0]) * (a[1] - o[1])
+            })
+            .sum();
+        (twice / 2.0).abs()
+    }
+
+    fn normal(a: [f64; 3], b: [f64; 3], c: [f64; 3]) -> [f64; 3] {
+        let (u, v) = (
+            [0, 1, 2].map(|k| b[k] - a[k]),
+            [0, 1, 2].map(|k| c[k] - a[k]),
+        );
+        let n = [
+            u[1] * v[2] - u[2] * v[1],
+            u[2] * v[0] - u[0] * v[2],
+            u[0] * v[1] - u[1] * v[0],
+        ];
+        let length = (n[0] * n[0] + n[1] * n[1] + n[2] * n[2]).sqrt();
+        n.map(|k| k / length)
+    }
+}

@@ -69,7 +69,9 @@ pub(crate) struct Skerry {
 
 impl Skerry {
     /// Returns how far the outline is from the centre in the direction of a unit vector.
-    pub(crate) fn reach_m(&self, [c, s]: [f64; 2]) -> f64 {
+    pub(crate) fn reach_m(&self, [x, y]: [f64; 2]) -> f64 {
+        // The pulls do not follow the axes of the map.
+        let (c, s) = (0.8 * x - 0.6 * y, 0.6 * x + 0.8 * y);
         let (c2, s2) = (c * c - s * s, 2.0 * c * s);
         let s3 = s2 * c + c2 * s;
         let c4 = c2 * c2 - s2 * s2;
@@ -388,4 +390,69 @@ pub(crate) fn smoothstep(t: f64) -> f64 {
 pub(crate) fn unit([x, y]: [f64; 2]) -> [f64; 2] {
     let length = (x * x + y * y).sqrt();
     [x / length, y / length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terrain() -> Terrain {
+        Terrain::new(crate::ORIGIN, StreetPlan::new(crate::SEED))
+    }
+
+    #[test]
+    fn town_and_world_coordinates_are_inverse_to_a_millimetre() {
+        let terrain = terrain();
+        for along in 0..24 {
+            for inland in -3..14 {
+                let town = [25.0 + 50.0 * f64::from(along), 50.0 * f64::from(inland)];
+                let back = terrain.town_from_world(terrain.world_from_town(town));
+                assert!((back[0] - town[0]).abs() < 1e-3, "{town:?} {back:?}");
+                assert!((back[1] - town[1]).abs() < 1e-3, "{town:?} {back:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sea_lies_at_zero_and_the_land_above() {
+        let terrain = terrain();
+        for along in 1..60 {
+            let along = 20.0 * f64::from(along);
+            let land = terrain.ground(terrain.world_from_town([along, 90.0]));
+            assert!(land.elevation_m > 0.0, "{along}");
+            let sea = terrain.ground(terrain.world_from_town([along, -12.0]));
+            assert!(sea.elevation_m >= 0.0);
+        }
+        let bay = terrain.ground(terrain.world_from_town([500.0, -60.0]));
+        assert_eq!(
+            bay,
+            Ground {
+                elevation_m: 0.0,
+                material: Material::Water
+            }
+        );
+    }
+
+    #[test]
+    fn a_street_is_level_from_side_to_side_where_the_hill_is_not() {
+        let terrain = terrain();
+        // Ringvägen, half way between two crossings.
+        let at = |inland: f64| {
+            terrain
+                .ground(terrain.world_from_town([855.0, inland]))
+                .elevation_m
+        };
+        assert!((at(351.0) - at(357.0)).abs() < 0.01);
+        assert!((at(330.0) - at(378.0)).abs() > 0.5);
+    }
+
+    #[test]
+    fn the_stream_never_flows_uphill() {
+        let mut last = 0.0;
+        for inland in 0..700 {
+            let level = stream_level_m(f64::from(inland));
+            assert!(level >= last - 0.02, "at {inland} m: {level} below {last}");
+            last = level;
+        }
+    }
 }

@@ -1175,3 +1175,143 @@ pub(crate) fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
 pub(crate) fn round2(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn town() -> Town {
+        Town::new(crate::SEED, String::new(), crate::ORIGIN)
+    }
+
+    #[test]
+    fn every_link_can_be_reached_from_every_other() {
+        let town = town();
+        assert!(
+            (120..=200).contains(&town.links.len()),
+            "{}",
+            town.links.len()
+        );
+        let mut reached: BTreeSet<[i64; 2]> = BTreeSet::from([town.links[0].nodes[0]]);
+        loop {
+            let before = reached.len();
+            for link in &town.links {
+                if link.nodes.iter().any(|node| reached.contains(node)) {
+                    reached.extend(link.nodes);
+                }
+            }
+            if reached.len() == before {
+                break;
+            }
+        }
+        for link in &town.links {
+            assert!(
+                reached.contains(&link.nodes[0]),
+                "{} {}",
+                link.id,
+                link.name
+            );
+        }
+    }
+
+    #[test]
+    fn links_that_share_a_crossing_meet_to_the_millimetre() {
+        let mut places: BTreeMap<[i64; 2], [f64; 2]> = BTreeMap::new();
+        for link in town().links {
+            for (node, place) in link
+                .nodes
+                .iter()
+                .zip([link.line[0], *link.line.last().unwrap()])
+            {
+                let known = *places.entry(*node).or_insert(place);
+                assert!(distance(known, place) < 1e-3, "{}", link.id);
+            }
+        }
+    }
+
+    #[test]
+    fn parcels_and_covers_fill_the_land_without_gap_or_overlap() {
+        let town = town();
+        for pieces in [&town.parcels, &town.covers] {
+            // Every edge inside the land belongs to two pieces, in opposite directions.
+            let mut edges: BTreeMap<([i64; 2], [i64; 2]), u32> = BTreeMap::new();
+            let key = |place: [f64; 2]| {
+                [
+                    (place[0] * 1e4).round() as i64,
+                    (place[1] * 1e4).round() as i64,
+                ]
+            };
+            for piece in pieces {
+                for i in 0..piece.ring.len() {
+                    let (a, b) = (
+                        key(piece.ring[i]),
+                        key(piece.ring[(i + 1) % piece.ring.len()]),
+                    );
+                    *edges.entry((a, b)).or_default() += 1;
+                }
+            }
+            assert!(
+                edges.values().all(|count| *count == 1),
+                "an edge is there twice"
+            );
+            let outer = edges
+                .keys()
+                .filter(|(a, b)| !edges.contains_key(&(*b, *a)))
+                .count();
+            // The outline: 1200 m twice and 700 m twice, in steps of at most ten metres.
+            assert!(
+                (380..700).contains(&outer),
+                "{outer} edges have one side only"
+            );
+        }
+    }
+
+    #[test]
+    fn no_building_stands_on_another_or_in_a_carriageway() {
+        let town = town();
+        assert!(
+            (400..=800).contains(&town.buildings.len()),
+            "{}",
+            town.buildings.len()
+        );
+        for building in &town.buildings {
+            for other in &town.buildings {
+                let overlaps =
+                    building.id != other.id && other.roof_elevation_m(building.centre).is_some();
+                assert!(!overlaps, "{} on {}", building.id, other.id);
+            }
+            let material = town.terrain.ground(building.centre).material;
+            let place = town.terrain.town_from_world(building.centre);
+            let on_street = ROW_STREETS
+                .iter()
+                .any(|street| (street.at_m - place[1]).abs() < 3.0)
+                || COLUMN_STREETS
+                    .iter()
+                    .any(|street| (street.at_m - place[0]).abs() < 3.0);
+            assert!(
+                material != Material::Water && !on_street,
+                "{} {material:?}",
+                building.id
+            );
+        }
+    }
+
+    #[test]
+    fn districts_of_a_city_share_no_keys() {
+        let first = town();
+        let second = Town::new(
+            crate::SEED + 1,
+            "D001-".to_owned(),
+            [191_200.0, 6_920_000.0],
+        );
+        assert!(second.links.iter().all(|link| link.id.starts_with("D001-")));
+        assert!(
+            second
+                .buildings
+                .iter()
+                .all(|b| !first.buildings.iter().any(|a| a.id == b.id))
+        );
+    }
+}
