@@ -186,7 +186,9 @@ impl Building {
             ],
         };
         own.into_iter()
-            .map(|ring| {
+            .map(|mut ring| {
+                // The ridge of a pyramid is a point.
+                ring.dedup();
                 ring.into_iter()
                     .map(|corner| self.roof_corner(corner))
                     .collect()

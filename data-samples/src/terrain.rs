@@ -158,7 +158,7 @@ impl Terrain {
             let north = at(column, row + 1)[axis] * (1.0 - fx) + at(column + 1, row + 1)[axis] * fx;
             *value = south * (1.0 - fy) + north * fy;
         }
-        refined(local, guess, 2)
+        refined(local, guess, 8)
     }
 
     /// Returns the unit vector that points along the shore at a place, in the world.
@@ -316,12 +316,16 @@ fn local_from_town([along, inland]: [f64; 2]) -> [f64; 2] {
     ]
 }
 
-/// Solves `local_from_town` by fixed-point steps; each gains about a digit.
+/// Solves `local_from_town` by at most so many fixed-point steps; each gains about a digit.
 fn refined(local: [f64; 2], guess: [f64; 2], steps: usize) -> [f64; 2] {
     let [mut along, mut inland] = guess;
     for _ in 0..steps {
+        let before = [along, inland];
         inland = local[1] - SHORE_M - northwards_m(along, inland);
         along = local[0] - sideways_m(along, inland);
+        if (along - before[0]).abs() + (inland - before[1]).abs() < 1e-5 {
+            break;
+        }
     }
     [along, inland]
 }

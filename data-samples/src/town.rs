@@ -834,8 +834,8 @@ impl Town {
             }
         }
         self.parcels = parcels;
-        // Red boathouses between the beach and the quay.
-        for k in 0..9 {
+        // Red boathouses between the beach and the quay, with a gap for the path.
+        for k in (0..9).filter(|k| *k != 4) {
             let mut boathouse = self.building(
                 [338.0 + 11.5 * f64::from(k), 22.0],
                 1.0,
