@@ -212,8 +212,7 @@ fn record(geometry: impl Into<Option<Geometry<f64>>>, mut values: Vec<Value>) ->
 
 pub(crate) fn links(town: &Town) -> Vec<Record> {
     let mut random = Random::new(town.seed, "conditions");
-    let records = town
-        .links
+    town.links
         .iter()
         .enumerate()
         .map(|(i, link)| {
@@ -256,8 +255,7 @@ pub(crate) fn links(town: &Town) -> Vec<Record> {
                 ],
             )
         })
-        .collect();
-    records
+        .collect()
 }
 
 /// The key of a crossing, made of its place on the plan.
@@ -720,7 +718,14 @@ fn pipes(
 
 pub(crate) fn detailed_plans(town: &Town) -> Vec<Record> {
     // Columns and rows of the streets at the edges, name, use, date of legal force.
-    let plans: [([usize; 2], [usize; 2], &str, &str, &str); 12] = [
+    type Plan = (
+        [usize; 2],
+        [usize; 2],
+        &'static str,
+        &'static str,
+        &'static str,
+    );
+    let plans: [Plan; 12] = [
         (
             [5, 9],
             [0, 2],
