@@ -171,7 +171,7 @@ async fn limit(State(app): State<App>, request: Request, next: Next) -> Response
         .path_and_query()
         .map_or(0, |p| p.as_str().len());
     if address > LONGEST_ADDRESS {
-        return Problem::too_large("The address is longer than 8 KiB.").into_response();
+        return Problem::address_too_long().into_response();
     }
     let announced = request
         .headers()

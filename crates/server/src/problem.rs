@@ -160,7 +160,16 @@ impl Problem {
         )
     }
 
-    /// The request has a body or an address over the limits.
+    /// The address is over the limit.
+    pub(crate) fn address_too_long() -> Problem {
+        Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "address-too-long",
+            "The address is longer than 8 KiB: ask for fewer collections at once.",
+        )
+    }
+
+    /// The request has a body over the limit.
     pub(crate) fn too_large(what: &str) -> Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what)
     }
