@@ -176,7 +176,7 @@ impl App {
     }
 
     /// The transformation from the twin's CRS to `crs`, made once for each.
-    pub(crate) fn from_twin(&self, crs: &Crs) -> Result<Transform, geodesy::Error> {
+    pub(crate) fn transform_from_twin(&self, crs: &Crs) -> Result<Transform, geodesy::Error> {
         let mut known = self
             .0
             .from_twin

@@ -121,7 +121,7 @@ pub(crate) fn touches(
         return Ok(false);
     };
     // A box that has no place in the set's CRS touches none of its tiles.
-    let Ok(bounds) = app.from_twin(&tms.crs)?.bounds(bounds) else {
+    let Ok(bounds) = app.transform_from_twin(&tms.crs)?.bounds(bounds) else {
         return Ok(false);
     };
     Ok(tile_bounds
