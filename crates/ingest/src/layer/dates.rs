@@ -2,8 +2,13 @@
 
 use jiff::{Timestamp, civil::Date, civil::DateTime, tz::TimeZone};
 
-/// Returns the day that `2026-05-03` names; no other form is taken for a day.
+/// Returns the day that `2026-05-03` names, or `2026-05-03 00:00:00`, as databases
+/// write a day where they have no type for it; no other form is taken for a day.
 pub(crate) fn date(text: &str) -> Option<Date> {
+    let text = match text.get(10..) {
+        Some(" 00:00:00" | "T00:00:00") => &text[..10],
+        _ => text,
+    };
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
         && bytes

@@ -161,7 +161,7 @@ impl Flavour {
                 "SELECT column_name, srs_id FROM gpkg_geometry_columns WHERE table_name = ?1"
             }
             Flavour::SpatiaLite => {
-                "SELECT f_geometry_column, srid FROM geometry_columns WHERE f_table_name = ?1"
+                "SELECT f_geometry_column, CAST(srid AS INTEGER) FROM geometry_columns WHERE f_table_name = ?1"
             }
         };
         // A GeoPackage of attribute tables only need not have the table at all.
@@ -192,14 +192,17 @@ impl Flavour {
         let (name, sql) = match self {
             Flavour::GeoPackage => (
                 "gpkg_spatial_ref_sys",
-                "SELECT organization, organization_coordsys_id, definition \
+                "SELECT organization, CAST(organization_coordsys_id AS INTEGER), definition \
                  FROM gpkg_spatial_ref_sys WHERE srs_id = ?1",
             ),
             Flavour::SpatiaLite => (
                 "spatial_ref_sys",
-                "SELECT auth_name, auth_srid, srtext FROM spatial_ref_sys WHERE srid = ?1",
+                "SELECT auth_name, CAST(auth_srid AS INTEGER), NULL FROM spatial_ref_sys WHERE srid = ?1",
             ),
         };
+        // The types that tables declare bind nobody in SQLite, hence the casts; the
+        // name of SpatiaLite's definition differs between its versions.
+        //
         // −1 and 0 stand for an undefined Cartesian and geographic system.
         if srs <= 0 {
             return Ok(FileCrs::Unstated);
