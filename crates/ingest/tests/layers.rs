@@ -437,6 +437,24 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
     assert_eq!(with(1), with(4));
 }
 
+#[test]
+fn exchanged_axes_and_degrees_for_metres_are_noticed() {
+    let at = |x: f64, y: f64| {
+        let json = format!(r#"{{"type":"Point","coordinates":[{x},{y}]}}"#);
+        let layer = read("a.geojson", json.as_bytes());
+        count(&layer, "far_away", Outcome::Noticed)
+    };
+    assert_eq!(at(17.3, 62.39), 0);
+    assert_eq!(at(62.39, 17.3), 1);
+    let degrees = LayerOptions {
+        crs: Some(crs("EPSG:3006")),
+        ..options()
+    };
+    let json = r#"{"type":"Point","coordinates":[17.3,62.39]}"#;
+    let layer = read_as("a.geojson", json.as_bytes(), &degrees).unwrap();
+    assert_eq!(count(&layer, "looks_like_degrees", Outcome::Noticed), 1);
+}
+
 /// Cuts short, flips bits and writes absurd counts, without randomness.
 fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();

@@ -22,6 +22,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use geo::{Distance, Haversine};
 use geodesy::{Crs, Transform};
 use model::{ColumnKind, Feature, GeometryKind, Schema, Value};
 
@@ -133,6 +134,11 @@ fn finish(raw: RawLayer, options: &LayerOptions) -> Result<Layer, Refusal> {
         transform: transform.as_ref().map(|(_, t)| t),
         is_geographic: transform.as_ref().is_some_and(|(c, _)| c.is_geographic()),
     };
+    if source.transform.is_some() && !source.is_geographic && look_like_degrees(&features) {
+        report.count("looks_like_degrees", Outcome::Noticed, || {
+            "every position is a possible longitude and latitude, though the CRS is in metres: --crs EPSG:4326 may be right".to_owned()
+        });
+    }
     let prepared = prepare::prepare(features, &columns, source);
     if let Some((from, _)) = &transform {
         refuse_if_out_of_range(&prepared, from)?;
@@ -155,6 +161,9 @@ fn finish(raw: RawLayer, options: &LayerOptions) -> Result<Layer, Refusal> {
     };
 
     let mut kept = settle_geometries(prepared, &mut report);
+    if let Some((from, _)) = &transform {
+        notice_far_away(&kept, from, &options.target, &mut report)?;
+    }
     let keys = keys(&kept, id_place, &mut report);
     let assigned = ids::assign(&keys);
     for place in &assigned.collisions {
@@ -195,6 +204,15 @@ fn finish(raw: RawLayer, options: &LayerOptions) -> Result<Layer, Refusal> {
         },
         features,
         report,
+    })
+}
+
+/// Returns whether every position could be a longitude and latitude.
+fn look_like_degrees(features: &[raw::RawFeature]) -> bool {
+    features.iter().all(|feature| match &feature.geometry {
+        RawGeometry::Some { geometry, .. } => model::Bounds::of_geometry(geometry)
+            .is_none_or(|b| b.to_array().iter().all(|v| v.abs() <= 180.0)),
+        _ => true,
     })
 }
 
@@ -247,6 +265,48 @@ fn refuse_if_out_of_range(prepared: &[PreparedFeature], crs: &Crs) -> Result<(),
         ))),
         _ => Ok(()),
     }
+}
+
+/// How wrong a metre may be before a feature counts as outside the area of the
+/// twin's CRS: no CRS that a municipality uses errs by a hundredth of this there.
+const MAX_SCALE_ERROR: f64 = 0.05;
+
+/// Notices features that lie where the twin's CRS measures wrongly, which is how
+/// exchanged axes and wrong CRSs show themselves: such features are far away.
+fn notice_far_away(
+    kept: &[(PreparedFeature, Option<geo_types::Geometry<f64>>)],
+    from: &Crs,
+    target: &Crs,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let Some(unit_m) = target.unit_m() else {
+        return Ok(());
+    };
+    let inverse = Crs::from_code("EPSG:4326")
+        .and_then(|lonlat| Transform::new(target, &lonlat))
+        .map_err(|error| Refusal::new(format!("cannot be checked against its CRS: {error}")))?;
+    for (feature, geometry) in kept {
+        let Some(bounds) = geometry.as_ref().and_then(model::Bounds::of_geometry) else {
+            continue;
+        };
+        let [x, y] = bounds.centre();
+        let side = 100.0 / unit_m;
+        let measured_m = inverse.xy([x, y]).and_then(|a| {
+            let b = inverse.xy([x + side, y])?;
+            Ok(Haversine.distance(a.into(), b.into()))
+        });
+        if !measured_m.is_ok_and(|m| (m / 100.0 - 1.0).abs() < MAX_SCALE_ERROR) {
+            report.count("far_away", Outcome::Noticed, || {
+                format!(
+                    "{}: lies far outside the area of {}; x and y may be exchanged, or {} may not be its CRS",
+                    who(feature),
+                    target.code(),
+                    from.code()
+                )
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How reports call a feature: by its key in the file, or its place.
