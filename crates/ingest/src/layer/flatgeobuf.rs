@@ -67,7 +67,7 @@ pub(crate) fn read_flatgeobuf(mut bytes: impl Read) -> Result<RawLayer, Refusal>
         layer.push_column(RawColumn {
             name: column.name().to_owned(),
             declared: kind_of(column.type_()),
-            texts: Texts::Texts,
+            texts: Texts::Only,
         })?;
     }
     skip_index(&mut bytes, &header)?;

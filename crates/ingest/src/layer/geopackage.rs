@@ -280,7 +280,7 @@ fn read_table(database: &Connection, table: &str, shape: Shape) -> Result<RawLay
             layer.push_column(RawColumn {
                 name: name.to_owned(),
                 declared: kind,
-                texts: Texts::Texts,
+                texts: Texts::Only,
             })?;
             attributes.push(Attribute { place, kind });
         }

@@ -444,7 +444,7 @@ fn keep_text_keys(
     columns.push(raw::RawColumn {
         name: "id".to_owned(),
         declared: Some(ColumnKind::Text),
-        texts: raw::Texts::Texts,
+        texts: raw::Texts::Only,
     });
     for (feature, _) in kept {
         let key = feature.raw.key.clone();

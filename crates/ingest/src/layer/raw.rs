@@ -96,7 +96,7 @@ pub(crate) struct RawColumn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Texts {
     /// Texts only: the format has types.
-    Texts,
+    Only,
     /// Dates and instants too: JSON has no types for them.
     Dates,
     /// Anything: CSV has no types. Numbers have a decimal point; a comma would
@@ -154,11 +154,11 @@ pub(crate) struct Notes {
 impl Notes {
     /// Returns the ring, closed, and notes whether it was open.
     pub(crate) fn ring(&mut self, mut coords: Vec<Coord<f64>>) -> LineString<f64> {
-        if let (Some(first), Some(last)) = (coords.first().copied(), coords.last()) {
-            if first != *last {
-                self.closed_ring = true;
-                coords.push(first);
-            }
+        if let (Some(first), Some(last)) = (coords.first().copied(), coords.last())
+            && first != *last
+        {
+            self.closed_ring = true;
+            coords.push(first);
         }
         LineString(coords)
     }

@@ -95,7 +95,7 @@ impl Evidence {
             Value::Text(text) => {
                 self.texts = true;
                 let not = &mut self.not;
-                if texts != Texts::Texts {
+                if texts != Texts::Only {
                     not.date = not.date || dates::date(text).is_none();
                     not.instant = not.instant || dates::instant(text).is_none();
                 }
@@ -139,7 +139,7 @@ impl Evidence {
     }
 
     fn text_kind(&self, texts: Texts) -> ColumnKind {
-        let dates = texts != Texts::Texts;
+        let dates = texts != Texts::Only;
         let anything = texts.may_be_anything();
         if dates && !self.not.date {
             ColumnKind::Date

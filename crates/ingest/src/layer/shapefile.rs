@@ -106,14 +106,14 @@ pub(crate) fn read_shapefile(parts: &Parts) -> Result<RawLayer, Refusal> {
             None
         }
     };
-    if let Some(rows) = &table {
-        if rows.len() != shapes.len() {
-            return Err(Refusal::new(format!(
-                "has {} shapes in its .shp but {} rows in its .dbf: the files do not belong together or one is truncated",
-                shapes.len(),
-                rows.len()
-            )));
-        }
+    if let Some(rows) = &table
+        && rows.len() != shapes.len()
+    {
+        return Err(Refusal::new(format!(
+            "has {} shapes in its .shp but {} rows in its .dbf: the files do not belong together or one is truncated",
+            shapes.len(),
+            rows.len()
+        )));
     }
     let mut rows = table.into_iter().flatten();
     for (geometry, number) in shapes.into_iter().zip(1..) {
@@ -447,7 +447,7 @@ fn read_dbf(dbf: &[u8], cpg: Option<&str>, layer: &mut RawLayer) -> Result<Vec<R
                 layer.push_column(RawColumn {
                     name,
                     declared: Some(kind),
-                    texts: Texts::Texts,
+                    texts: Texts::Only,
                 })?;
                 columns.push(field);
             }
