@@ -180,6 +180,13 @@ export class MapView {
     }
     if (!this.map.getSource(TERRAIN)) this.map.addSource(TERRAIN, { type: 'raster-dem', url: address(`terrain/${survey}.json`), tileSize: 256 });
     this.map.setTerrain({ source: TERRAIN, exaggeration: 1 });
+    // Soft light: walls are a step darker than roofs, not black.
+    this.map.setLight({ anchor: 'map', position: [1.3, 315, 40], intensity: 0.22 });
+    this.map.setSky(
+      this.dark.matches
+        ? { 'sky-color': '#10161c', 'horizon-color': '#27313b', 'fog-color': '#22272b', 'fog-ground-blend': 0.85 }
+        : { 'sky-color': '#a9cbe6', 'horizon-color': '#e9f0f4', 'fog-color': '#eeece6', 'fog-ground-blend': 0.85 },
+    );
     this.raiseHouses(true);
     if (tilt && this.map.getPitch() < 20) this.map.easeTo({ pitch: PITCH_3D, duration: this.calm.matches ? 0 : 600 });
   }
@@ -208,7 +215,7 @@ export class MapView {
           paint: {
             'fill-extrusion-color': (layer.paint?.['fill-color'] ?? '#d3ccc0') as string,
             'fill-extrusion-height': ['to-number', ['coalesce', ...HEIGHT_ATTRIBUTES.map((name) => ['get', name])]] as never,
-            'fill-extrusion-opacity': 0.92,
+            'fill-extrusion-opacity': 1,
           },
         },
         before,
