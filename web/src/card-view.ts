@@ -4,14 +4,14 @@
 import type { AnswerFeature } from './api';
 import type { AnswerCard, Condition, DepartmentCard, Fact, FeatureCard, Related } from './card-model';
 import { signStrip, trafficChart, workTimeline } from './charts';
-import { h, quiet, vars } from './dom';
+import { h, pressable, quiet, vars } from './dom';
 import { t } from './i18n';
 
 /** What the reader can do with a card. */
 export interface CardActions {
   now: Date;
-  /** Shows a feature on the map; does nothing where there is no map. */
-  show: (feature: AnswerFeature) => void;
+  /** Shows a feature on the map, where there is one. */
+  show: ((feature: AnswerFeature) => void) | null;
   /** Everything unfolded, for print. */
   unfolded: boolean;
 }
@@ -56,19 +56,21 @@ function badge(origin: 'synthetic' | 'derived'): HTMLElement {
 
 function featureCard(card: FeatureCard, actions: CardActions, isTitled = false): HTMLElement {
   const named = card.title !== card.collectionTitle;
+  const { show } = actions;
   return h(
     'article',
     { class: 'feature', 'data-collection': card.collection },
     isTitled
       ? h('h4', { class: 'visually-hidden' }, card.title)
-      : h(
-          'button',
-          { type: 'button', class: 'feature-head', title: t('related.go_to', { name: card.title }), onclick: () => actions.show(card.feature) },
+      : pressable(
+          show && (() => show(card.feature)),
+          t('related.go_to', { name: card.title }),
+          'feature-head',
           h('h4', {}, card.title),
           h('span', { class: 'feature-kind' }, [named ? card.collectionTitle : null, card.place].filter(Boolean).join(' · ')),
         ),
-    facts(card.facts),
-    card.moreFacts.length > 0 ? h('details', { class: 'more', open: actions.unfolded }, h('summary', {}, t('answer.more_facts', { count: card.moreFacts.length })), facts(card.moreFacts)) : null,
+    facts(actions.unfolded ? [...card.facts, ...card.moreFacts] : card.facts),
+    card.moreFacts.length > 0 && !actions.unfolded ? h('details', { class: 'more' }, h('summary', {}, t('answer.more_facts', { count: card.moreFacts.length })), facts(card.moreFacts)) : null,
     ...card.related.map((related) => relatedSection(related, actions)),
     card.source ? h('p', { class: 'source' }, card.source) : null,
   );
@@ -115,17 +117,22 @@ function countOf(related: Related): number {
   }
 }
 
-function relatedBody(related: Related, actions: CardActions): HTMLElement {
+function relatedBody(related: Related, { now, show }: CardActions): HTMLElement {
   switch (related.kind) {
     case 'signs':
-      return signStrip(related, (mark) => actions.show(mark.feature));
+      return signStrip(related, show && ((mark) => show(mark.feature)));
     case 'works':
-      return workTimeline(related, actions.now, (index) => {
-        const work = related.works[index];
-        if (work) actions.show(work.feature);
-      });
+      return workTimeline(
+        related,
+        now,
+        show &&
+          ((index) => {
+            const work = related.works[index];
+            if (work) show(work.feature);
+          }),
+      );
     case 'traffic':
-      return trafficChart(related, actions.now);
+      return trafficChart(related, now);
     case 'history':
       return h(
         'ol',
@@ -147,9 +154,10 @@ function relatedBody(related: Related, actions: CardActions): HTMLElement {
           h(
             'li',
             {},
-            h(
-              'button',
-              { type: 'button', class: 'record', title: t('related.go_to', { name: entry.name }), onclick: () => actions.show(entry.feature) },
+            pressable(
+              show && (() => show(entry.feature)),
+              t('related.go_to', { name: entry.name }),
+              'record',
               h('span', { class: 'record-name' }, entry.name),
               h('span', { class: 'record-note' }, entry.facts.map((fact) => fact.value).filter((value) => value !== entry.name).join(' · ')),
             ),

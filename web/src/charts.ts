@@ -2,7 +2,7 @@
 // the hour. Each drawing has the same content as text for those who cannot see it.
 
 import { formatLength, formatNumber, formatPeriod, todayNumber } from './format';
-import { h, quiet, s, vars } from './dom';
+import { h, pressable, quiet, s, vars } from './dom';
 import { t } from './i18n';
 import type { Related, SignMark } from './card-model';
 
@@ -53,7 +53,7 @@ export function signDrawing(mark: Pick<SignMark, 'type' | 'text'>): SVGElement {
 }
 
 /** The road as a line with its signs in order; each sign is a button that shows it on the map. */
-export function signStrip(related: Signs, show: (mark: SignMark) => void): HTMLElement {
+export function signStrip(related: Signs, show: ((mark: SignMark) => void) | null): HTMLElement {
   const share = (measure: number) => (Math.max(0, Math.min(measure, related.lengthM)) / related.lengthM) * 100;
   const strip = h('div', { class: 'strip', 'aria-hidden': 'true' }, h('div', { class: 'strip-road' }));
   for (const mark of related.marks) {
@@ -74,9 +74,10 @@ export function signStrip(related: Signs, show: (mark: SignMark) => void): HTMLE
       h(
         'li',
         {},
-        h(
-          'button',
-          { type: 'button', class: 'record', title: t('related.go_to', { name }), onclick: () => show(mark) },
+        pressable(
+          show && (() => show(mark)),
+          t('related.go_to', { name }),
+          'record',
           signDrawing(mark),
           h('span', { class: 'record-name' }, mark.text || mark.type),
           h('span', { class: 'record-note' }, [mark.text ? mark.type : '', where].filter(Boolean).join(' · ')),
@@ -88,7 +89,7 @@ export function signStrip(related: Signs, show: (mark: SignMark) => void): HTMLE
 }
 
 /** Works as bars on one axis of days, with today and the days that two works share marked. */
-export function workTimeline(related: Works, now: Date, show: (index: number) => void): HTMLElement {
+export function workTimeline(related: Works, now: Date, show: ((index: number) => void) | null): HTMLElement {
   const today = todayNumber(now);
   const first = Math.min(today, ...related.works.map((work) => work.from));
   const last = Math.max(today, ...related.works.map((work) => work.to));
@@ -107,9 +108,10 @@ export function workTimeline(related: Works, now: Date, show: (index: number) =>
     return h(
       'li',
       {},
-      h(
-        'button',
-        { type: 'button', class: 'timeline-row', title: t('related.go_to', { name: work.name }), onclick: () => show(index) },
+      pressable(
+        show && (() => show(index)),
+        t('related.go_to', { name: work.name }),
+        'timeline-row',
         h('span', { class: 'record-name' }, work.name),
         h('span', { class: 'record-note' }, [formatPeriod(work.from, work.to), details].filter(Boolean).join(' · ')),
         bar,

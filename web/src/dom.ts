@@ -25,6 +25,11 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: C
   return element;
 }
 
+/** Makes a button that acts, or the same content at rest where there is nothing to do. */
+export function pressable(act: (() => void) | null, label: string, style: string, ...children: Child[]): HTMLElement {
+  return act ? h('button', { type: 'button', class: style, title: label, onclick: act }, ...children) : h('div', { class: style }, ...children);
+}
+
 /** Sets custom properties, which a content security policy allows where a `style` attribute is forbidden. */
 export function vars<E extends HTMLElement | SVGElement>(element: E, values: Record<string, string>): E {
   for (const [name, value] of Object.entries(values)) element.style.setProperty(name, value);

@@ -47,7 +47,7 @@ async function renderList(root: HTMLElement): Promise<void> {
     answer.replaceChildren(
       answerTitle(card),
       ...(card.departments.length === 0 ? [h('p', { class: 'state' }, t('answer.empty'))] : []),
-      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: () => undefined, unfolded: true }, card.departments[0]?.features[0]?.key)),
+      ...card.departments.map((department) => departmentCard(department, { now: new Date(), show: null, unfolded: true }, card.departments[0]?.features[0]?.key)),
       ...(card.leftOut ? [h('p', { class: 'left-out' }, card.leftOut)] : []),
     );
   } catch (cause) {
@@ -74,10 +74,8 @@ function placeForm(selection: Selection | null, go: (selection: Selection) => vo
         if (good) go(place);
       },
     },
-    h('label', { for: 'lon' }, t('list.lon')),
-    lon,
-    h('label', { for: 'lat' }, t('list.lat')),
-    lat,
+    h('div', {}, h('label', { for: 'lon' }, t('list.lon')), lon),
+    h('div', {}, h('label', { for: 'lat' }, t('list.lat')), lat),
     h('button', { type: 'submit' }, t('list.ask')),
     problem,
   );
