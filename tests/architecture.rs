@@ -18,14 +18,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tiler", &["store"]),
     ("server", &["tiler", "query"]),
     ("cli", &["server", "ingest", "data-samples"]),
-    ("data-samples", &["geodesy"]),
+    ("data-samples", &[]),
     ("tests", &["cli"]),
     ("benches", &["cli"]),
 ];
 
 /// Libraries that live in some crates only.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("rayon", &["ingest", "lidar", "query", "tiler", "data-samples", "benches"]),
+    (
+        "rayon",
+        &[
+            "ingest",
+            "lidar",
+            "query",
+            "tiler",
+            "data-samples",
+            "benches",
+        ],
+    ),
     ("tokio", &["server", "cli", "benches"]),
     ("axum", &["server"]),
     ("tower", &["server"]),
@@ -47,7 +57,10 @@ struct Manifest {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ has a parent")
+        .to_owned()
 }
 
 fn read_manifest(path: &Path) -> Manifest {
@@ -61,7 +74,10 @@ fn read_manifest(path: &Path) -> Manifest {
             .unwrap_or_default()
     };
     Manifest {
-        name: manifest["package"]["name"].as_str().expect("a name").to_owned(),
+        name: manifest["package"]["name"]
+            .as_str()
+            .expect("a name")
+            .to_owned(),
         dependencies: keys("dependencies"),
         has_features: manifest.contains_key("features"),
     }
@@ -72,7 +88,9 @@ fn manifests() -> Vec<Manifest> {
         .expect("crates/")
         .map(|entry| entry.expect("an entry").path().join("Cargo.toml"))
         .collect();
-    paths.extend(["data-samples", "tests", "benches"].map(|name| root().join(name).join("Cargo.toml")));
+    paths.extend(
+        ["data-samples", "tests", "benches"].map(|name| root().join(name).join("Cargo.toml")),
+    );
     paths.sort();
     paths.iter().map(|path| read_manifest(path)).collect()
 }
@@ -101,7 +119,9 @@ fn violations(manifests: &[Manifest]) -> Vec<String> {
             found.push(format!("{name} is not in the list of crates"));
         }
         if manifest.has_features {
-            found.push(format!("{name} has Cargo features: an application ships whole"));
+            found.push(format!(
+                "{name} has Cargo features: an application ships whole"
+            ));
         }
         let allowed = reachable(name);
         for dependency in &manifest.dependencies {
@@ -126,16 +146,25 @@ fn the_arrows_and_confinements_hold() {
 #[test]
 fn a_planted_wrong_arrow_is_found() {
     let mut planted = manifests();
-    let model = planted.iter_mut().find(|manifest| manifest.name == "model").expect("model");
+    let model = planted
+        .iter_mut()
+        .find(|manifest| manifest.name == "model")
+        .expect("model");
     model.dependencies.insert("store".to_owned());
     model.dependencies.insert("tokio".to_owned());
-    assert_eq!(violations(&planted), ["model must not use store", "tokio does not live in model"]);
+    assert_eq!(
+        violations(&planted),
+        ["model must not use store", "tokio does not live in model"]
+    );
 }
 
 #[test]
 fn a_planted_arrow_between_siblings_is_found() {
     let mut planted = manifests();
-    let store = planted.iter_mut().find(|manifest| manifest.name == "store").expect("store");
+    let store = planted
+        .iter_mut()
+        .find(|manifest| manifest.name == "store")
+        .expect("store");
     store.dependencies.insert("ingest".to_owned());
     assert_eq!(violations(&planted), ["store must not use ingest"]);
 }
@@ -157,9 +186,23 @@ fn every_name_in_architecture_md_exists() {
     // A path in backquotes that starts with one of our folders must be there.
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     for name in text.split('`').skip(1).step_by(2) {
-        let ours = ["crates/", "tests/", "benches/", "docs/", "config/", "scripts/", "web/", "data-samples/"];
-        if ours.iter().any(|folder| name.starts_with(folder)) && !name.contains(['*', '<', '{', ' ']) {
-            assert!(root().join(name).exists(), "ARCHITECTURE.md names {name}, which is not there");
+        let ours = [
+            "crates/",
+            "tests/",
+            "benches/",
+            "docs/",
+            "config/",
+            "scripts/",
+            "web/",
+            "data-samples/",
+        ];
+        if ours.iter().any(|folder| name.starts_with(folder))
+            && !name.contains(['*', '<', '{', ' '])
+        {
+            assert!(
+                root().join(name).exists(),
+                "ARCHITECTURE.md names {name}, which is not there"
+            );
         }
     }
 }
@@ -172,18 +215,27 @@ fn every_source_file_is_ours_and_portable() {
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
-                if !["target", "node_modules", "dist", ".git", "demo-twin"].contains(&name.as_str()) {
+                if !["target", "node_modules", "dist", ".git", "demo-twin"].contains(&name.as_str())
+                {
                     open.push(path);
                 }
-            } else if [".rs", ".ts", ".md", ".toml", ".mjs", ".css", ".html"].iter().any(|e| name.ends_with(e)) {
+            } else if [".rs", ".ts", ".md", ".toml", ".mjs", ".css", ".html"]
+                .iter()
+                .any(|e| name.ends_with(e))
+            {
                 let text = fs::read_to_string(&path).expect("UTF-8 text");
                 for folder in ["work", "root", "Users"] {
                     let needle = format!("/{folder}/");
                     let bad = text.lines().find(|line| {
                         line.match_indices(&needle).any(|(at, _)| {
-                            !line[..at].ends_with(|c: char| c.is_alphanumeric() || ".-_}".contains(c))
+                            !line[..at]
+                                .ends_with(|c: char| c.is_alphanumeric() || ".-_}".contains(c))
                         })
                     });
                     assert_eq!(bad, None, "{} holds a path of a machine", path.display());

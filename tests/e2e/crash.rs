@@ -22,7 +22,10 @@ fn write_layer(path: &Path, count: usize, delivery: usize) {
             )
         })
         .collect();
-    let text = format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, features.join(","));
+    let text = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        features.join(",")
+    );
     std::fs::write(path, text).expect("a temporary file");
 }
 
@@ -31,13 +34,27 @@ fn served_delivery(dir: &Path, expected_features: u64) -> i64 {
     let status = succeed_json(&["status", text(dir)]);
     assert_eq!(status["collections"][0]["features"], expected_features);
     let answer: Value = serde_json::from_str(&succeed(&[
-        "query", text(dir), "--at", "17.0,62.3", "--radius", "50", "--json",
+        "query",
+        text(dir),
+        "--at",
+        "17.0,62.3",
+        "--radius",
+        "50",
+        "--json",
     ]))
     .expect("JSON");
-    let hits = answer["collections"][0]["features"].as_array().expect("features");
+    let hits = answer["collections"][0]["features"]
+        .as_array()
+        .expect("features");
     assert!(!hits.is_empty());
-    let first = hits[0]["properties"]["delivery"].as_i64().expect("a number");
-    assert!(hits.iter().all(|hit| hit["properties"]["delivery"] == first), "mixed deliveries");
+    let first = hits[0]["properties"]["delivery"]
+        .as_i64()
+        .expect("a number");
+    assert!(
+        hits.iter()
+            .all(|hit| hit["properties"]["delivery"] == first),
+        "mixed deliveries"
+    );
     first
 }
 
@@ -45,14 +62,26 @@ fn served_delivery(dir: &Path, expected_features: u64) -> i64 {
 fn a_kill_at_fifty_instants_of_an_ingest_tears_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().join("twin");
-    let (old, new) = (folder.path().join("old.geojson"), folder.path().join("new.geojson"));
+    let (old, new) = (
+        folder.path().join("old.geojson"),
+        folder.path().join("new.geojson"),
+    );
     write_layer(&old, 5000, 1);
     write_layer(&new, 5000, 2);
     new_twin(&dir, "EPSG:3006");
     configure(&dir, "[collections.points]\npublic = true\n");
     let ingest = |source: &Path| {
-        ["ingest", text(&dir), text(source), "--collection", "points", "--id-property", "key", "--replace"]
-            .map(str::to_owned)
+        [
+            "ingest",
+            text(&dir),
+            text(source),
+            "--collection",
+            "points",
+            "--id-property",
+            "key",
+            "--replace",
+        ]
+        .map(str::to_owned)
     };
     let arguments = ingest(&old);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -88,7 +117,10 @@ fn a_kill_at_fifty_instants_of_an_ingest_tears_nothing() {
         }
         live = now;
     }
-    assert!(killed >= KILLS / 2, "only {killed} of {KILLS} ingests were killed in time");
+    assert!(
+        killed >= KILLS / 2,
+        "only {killed} of {KILLS} ingests were killed in time"
+    );
     let server = Server::start(&dir);
     let items = server.get("/collections/points/items?limit=1").json();
     assert_eq!(items["numberMatched"], 5000);

@@ -9,8 +9,12 @@ use crate::harness::{Server, root, succeed, succeed_json, text};
 
 /// A click on a road of the demo town, found in its own data: longitude and latitude.
 fn a_road(server: &Server) -> (f64, f64) {
-    let roads = server.get("/collections/road_links/items?limit=1000").json();
-    let works = server.get("/collections/planned_works/items?limit=1000").json();
+    let roads = server
+        .get("/collections/road_links/items?limit=1000")
+        .json();
+    let works = server
+        .get("/collections/planned_works/items?limit=1000")
+        .json();
     // A road that has planned works, so that there is something to tell.
     let wanted = works["features"]
         .as_array()
@@ -26,10 +30,14 @@ fn a_road(server: &Server) -> (f64, f64) {
         .expect("the link of the works");
     let line = road["geometry"]["coordinates"].as_array().expect("a line");
     let middle = &line[line.len() / 2 - usize::from(line.len() == 2)];
-    let next = &line[line.len() / 2 + usize::from(line.len() > 2) * usize::from(line.len() % 2 == 0) ];
+    let next =
+        &line[line.len() / 2 + usize::from(line.len() > 2) * usize::from(line.len() % 2 == 0)];
     let at = |point: &Value, i: usize| point[i].as_f64().expect("a number");
     if line.len() == 2 {
-        ((at(middle, 0) + at(next, 0)) / 2.0, (at(middle, 1) + at(next, 1)) / 2.0)
+        (
+            (at(middle, 0) + at(next, 0)) / 2.0,
+            (at(middle, 1) + at(next, 1)) / 2.0,
+        )
     } else {
         (at(middle, 0), at(middle, 1))
     }
@@ -60,10 +68,14 @@ fn the_demo_is_whole_and_small() {
     let check = succeed_json(&["check", text(twin())]);
     assert_eq!(check["whole"], true, "{check}");
     let size = |folder: &Path| -> u64 {
-        crate::harness::contents(folder).iter().map(|(_, bytes)| bytes.len() as u64).sum()
+        crate::harness::contents(folder)
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum()
     };
     let truth = twin().join("deliveries/truth");
-    let delivered = size(&twin().join("deliveries")) - if truth.exists() { size(&truth) } else { 0 };
+    let delivered =
+        size(&twin().join("deliveries")) - if truth.exists() { size(&truth) } else { 0 };
     assert!(delivered <= 20 << 20, "{delivered} bytes of deliveries");
 }
 
@@ -76,18 +88,37 @@ fn a_click_on_a_road_tells_its_condition_signs_works_and_ground() {
     let answer = answer.json();
     let ground = answer["elevation"]["ground"].as_f64().expect("ground");
     assert!((0.0..200.0).contains(&ground), "{ground}");
-    assert_eq!(answer["elevation"]["datum"]["code"].as_str().or(answer["elevation"]["datum"].as_str()).map(|d| d.contains("5613") || d.contains("RH")), Some(true), "{}", answer["elevation"]);
+    assert_eq!(
+        answer["elevation"]["datum"]["code"]
+            .as_str()
+            .or(answer["elevation"]["datum"].as_str())
+            .map(|d| d.contains("5613") || d.contains("RH")),
+        Some(true),
+        "{}",
+        answer["elevation"]
+    );
     let roads = answer["collections"]
         .as_array()
         .expect("collections")
         .iter()
         .find(|collection| collection["id"] == "road_links")
         .expect("the road");
-    assert_eq!(roads["department"].as_str().or(roads["department"]["id"].as_str()), Some("gata"));
+    assert_eq!(
+        roads["department"]
+            .as_str()
+            .or(roads["department"]["id"].as_str()),
+        Some("gata")
+    );
     let road = &roads["features"][0];
     assert!(road["properties"]["tillstand"].is_number(), "{road}");
     assert!(road["distance_m"].as_f64().expect("a distance") < 1.0);
-    assert!(!road["related"]["planned_works"].as_array().expect("works").is_empty(), "{road}");
+    assert!(
+        !road["related"]["planned_works"]
+            .as_array()
+            .expect("works")
+            .is_empty(),
+        "{road}"
+    );
     assert!(road["related"]["signs"].is_array(), "{road}");
     assert!(answer["left_out"].is_array());
     assert!(server.stop());
@@ -108,14 +139,24 @@ fn every_feature_that_comes_out_says_where_it_comes_from() {
             }
             let page = page.json();
             for feature in page["features"].as_array().expect("features") {
-                assert_eq!(feature["properties"]["data_origin"], "synthetic", "{id}: {feature}");
-                assert!(feature["properties"]["generator"].is_string(), "{id}: {feature}");
+                assert_eq!(
+                    feature["properties"]["data_origin"], "synthetic",
+                    "{id}: {feature}"
+                );
+                assert!(
+                    feature["properties"]["generator"].is_string(),
+                    "{id}: {feature}"
+                );
                 features += 1;
             }
-            next = page["links"].as_array().expect("links").iter().find_map(|link| {
-                let href = link["href"].as_str()?;
-                (link["rel"] == "next").then(|| href.replacen(&server.base, "", 1))
-            });
+            next = page["links"]
+                .as_array()
+                .expect("links")
+                .iter()
+                .find_map(|link| {
+                    let href = link["href"].as_str()?;
+                    (link["rel"] == "next").then(|| href.replacen(&server.base, "", 1))
+                });
         }
     }
     assert!(features > 1000, "only {features} features came out");
@@ -126,7 +167,10 @@ fn every_feature_that_comes_out_says_where_it_comes_from() {
 fn the_ground_that_is_served_is_the_ground_that_the_generator_knows() {
     let server = Server::start(twin());
     let survey = server.get("/collections/drone_2026").json();
-    let bbox = survey["extent"]["spatial"]["bbox"][0].as_array().expect("a box").clone();
+    let bbox = survey["extent"]["spatial"]["bbox"][0]
+        .as_array()
+        .expect("a box")
+        .clone();
     let at = |i: usize| bbox[i].as_f64().expect("a number");
     let transform = geodesy::Transform::new(
         &geodesy::Crs::from_code("CRS84").expect("CRS84"),
@@ -139,7 +183,7 @@ fn the_ground_that_is_served_is_the_ground_that_the_generator_knows() {
             let lon = at(0) + (at(2) - at(0)) * f64::from(i) / 20.0;
             let lat = at(1) + (at(3) - at(1)) * f64::from(j) / 20.0;
             let [x, y] = transform.xy([lon, lat]).expect("a place");
-            let truth = data_samples::truth::ground(x, y);
+            let truth = data_samples::truth::ground_elevation_m(x, y);
             let path = format!("/identify?lon={lon}&lat={lat}&radius=1&collections=drone_2026");
             if let Some(ground) = server.get(&path).json()["elevation"]["ground"].as_f64() {
                 if truth > 0.5 {
@@ -164,8 +208,9 @@ fn the_command_and_the_server_give_the_same_answer() {
     let (lon, lat) = a_road(&server);
     let at = format!("{lon},{lat}");
     let printed = succeed_json(&["query", text(twin()), "--at", &at, "--radius", "5"]);
-    let served =
-        server.get_with(&format!("/identify?lon={lon}&lat={lat}&radius=5"), &staff()).json();
+    let served = server
+        .get_with(&format!("/identify?lon={lon}&lat={lat}&radius=5"), &staff())
+        .json();
     let without_time = |mut answer: Value| {
         answer.as_object_mut().expect("an object").remove("took_ms");
         answer
@@ -182,13 +227,19 @@ fn the_water_network_does_not_exist_without_a_key() {
         "/collections/water_pipes/items",
         "/collections/water_pipes/schema",
         "/tiles/water_pipes.json",
-        "/tiles/water_pipes/12/2240/1150.mvt",
+        "/tiles/water_pipes/0/0/0.mvt",
     ] {
-        let (public, missing) =
-            (server.get(path), server.get(&path.replace("water_pipes", "no_such_thing")));
+        let (public, missing) = (
+            server.get(path),
+            server.get(&path.replace("water_pipes", "no_such_thing")),
+        );
         assert_eq!(public.status, 404, "{path}");
         let named = |answer: &[u8], name: &str| String::from_utf8_lossy(answer).replace(name, "ID");
-        assert_eq!(named(&public.body, "water_pipes"), named(&missing.body, "no_such_thing"), "{path}");
+        assert_eq!(
+            named(&public.body, "water_pipes"),
+            named(&missing.body, "no_such_thing"),
+            "{path}"
+        );
         assert_ne!(server.get_with(path, &staff()).status, 404, "{path}");
     }
     let body = |path: &str| String::from_utf8_lossy(&server.get(path).body).into_owned();
@@ -203,17 +254,26 @@ fn a_tile_that_has_not_changed_is_not_sent_again() {
     let server = Server::start(twin());
     let tilejson = server.get("/tiles/road_links.json").json();
     let centre = tilejson["center"].as_array().expect("a centre").clone();
-    let (lon, lat) = (centre[0].as_f64().expect("lon"), centre[1].as_f64().expect("lat").to_radians());
+    let (lon, lat) = (
+        centre[0].as_f64().expect("lon"),
+        centre[1].as_f64().expect("lat").to_radians(),
+    );
     let n = f64::from(1 << 14);
     let x = ((lon + 180.0) / 360.0 * n) as u32;
     let y = ((1.0 - (lat.tan() + 1.0 / lat.cos()).ln() / std::f64::consts::PI) / 2.0 * n) as u32;
     let path = format!("/tiles/road_links/14/{x}/{y}.mvt");
     let first = server.get_with(&path, &[("Accept-Encoding", "gzip")]);
     assert_eq!(first.status, 200);
-    assert_eq!(first.header("Content-Type"), "application/vnd.mapbox-vector-tile");
+    assert_eq!(
+        first.header("Content-Type"),
+        "application/vnd.mapbox-vector-tile"
+    );
     let etag = first.header("ETag").to_owned();
     assert!(etag.starts_with('"'), "a strong ETag, not {etag}");
-    let again = server.get_with(&path, &[("Accept-Encoding", "gzip"), ("If-None-Match", &etag)]);
+    let again = server.get_with(
+        &path,
+        &[("Accept-Encoding", "gzip"), ("If-None-Match", &etag)],
+    );
     assert_eq!((again.status, again.body.len()), (304, 0));
     assert!(server.stop());
 }
@@ -224,6 +284,9 @@ fn the_readme_lists_every_verb_of_the_command() {
     let help = succeed(&["--help"]);
     for verb in ["init", "ingest", "serve", "query", "check", "key"] {
         assert!(help.contains(verb), "{verb} is no verb");
-        assert!(readme.contains(&format!("tvilling {verb}")), "{verb} is not in the README");
+        assert!(
+            readme.contains(&format!("tvilling {verb}")),
+            "{verb} is not in the README"
+        );
     }
 }

@@ -7,10 +7,16 @@ use crate::harness::{Server, configure, contents, installed, new_twin, succeed, 
 
 /// Runs one of GDAL's commands, which must succeed; returns what it says.
 pub(crate) fn gdal(command: &str, arguments: &[&str]) -> String {
-    let output = Command::new(command).args(arguments).output().expect("GDAL runs");
+    let output = Command::new(command)
+        .args(arguments)
+        .output()
+        .expect("GDAL runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{command} {arguments:?}: {said}{error}");
+    assert!(
+        output.status.success(),
+        "{command} {arguments:?}: {said}{error}"
+    );
     assert!(!error.contains("ERROR"), "{command} {arguments:?}: {error}");
     said
 }
@@ -40,9 +46,18 @@ fn squares() -> (tempfile::TempDir, PathBuf) {
         })
         .collect();
     let source = folder.path().join("squares.geojson");
-    let collection = format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, features.join(","));
+    let collection = format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        features.join(",")
+    );
     std::fs::write(&source, collection).expect("a temporary file");
-    succeed(&["ingest", text(&dir), text(&source), "--collection", "squares"]);
+    succeed(&[
+        "ingest",
+        text(&dir),
+        text(&source),
+        "--collection",
+        "squares",
+    ]);
     (folder, dir)
 }
 
@@ -68,12 +83,24 @@ fn ogrinfo_reads_tiles_and_items_over_http() {
     let (_folder, dir) = squares();
     let server = Server::start(&dir);
     // Level 14 at 17.3005 E, 62.3903 N.
-    let said = gdal("ogrinfo", &["-al", &format!("MVT:{}/tiles/squares/14/8979/4532.mvt", server.base)]);
+    let said = gdal(
+        "ogrinfo",
+        &[
+            "-al",
+            &format!("MVT:{}/tiles/squares/14/8979/4532.mvt", server.base),
+        ],
+    );
     assert!(said.contains("Kvarter Ö1"), "{said}");
     let items = format!("{}/collections/squares/items?limit=10", server.base);
     let said = gdal("ogrinfo", &["-al", &items]);
-    assert!(said.contains("Feature Count: 3") && said.contains("Kvarter Ö0"), "{said}");
+    assert!(
+        said.contains("Feature Count: 3") && said.contains("Kvarter Ö0"),
+        "{said}"
+    );
     let said = gdal("ogrinfo", &["-al", &format!("OAPIF:{}", server.base)]);
-    assert!(said.contains("Feature Count: 3") && said.contains("Kvarter Ö0"), "{said}");
+    assert!(
+        said.contains("Feature Count: 3") && said.contains("Kvarter Ö0"),
+        "{said}"
+    );
     assert!(server.stop());
 }

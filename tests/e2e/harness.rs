@@ -13,7 +13,10 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ has a parent")
+        .to_owned()
 }
 
 /// A file of the real data beside the checkout; says so loudly when it is not there.
@@ -46,7 +49,10 @@ pub(crate) fn binary() -> &'static Path {
             .expect("cargo runs");
         assert!(status.success(), "building tvilling");
         let tests = std::env::current_exe().expect("this test has a path");
-        let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps");
+        let profile = tests
+            .parent()
+            .and_then(Path::parent)
+            .expect("target/PROFILE/deps");
         profile.join("tvilling")
     })
 }
@@ -86,8 +92,17 @@ pub(crate) fn succeed_json(arguments: &[&str]) -> Value {
 pub(crate) fn refuse(arguments: &[&str]) -> String {
     let output = run(arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "tvilling {}\n{error}", arguments.join(" "));
-    assert_eq!(error.trim_end().lines().count(), 1, "not one sentence: {error}");
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "tvilling {}\n{error}",
+        arguments.join(" ")
+    );
+    assert_eq!(
+        error.trim_end().lines().count(),
+        1,
+        "not one sentence: {error}"
+    );
     assert!(!error.contains("panicked"), "{error}");
     error
 }
@@ -148,7 +163,9 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
 
@@ -184,8 +201,10 @@ impl Server {
     }
 
     pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
         let mut request = agent.get(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -201,7 +220,10 @@ impl Server {
     /// Asks it to stop, as an operator would, and returns whether it did so cleanly.
     pub(crate) fn stop(mut self) -> bool {
         let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill runs");
         self.child.wait().expect("it stops").success()
     }
 }

@@ -10,15 +10,22 @@ const MEMORY_LIMIT_KB: u64 = 4 << 20;
 
 /// Ingests a file in a bounded address space; returns status and standard error.
 fn ingest(dir: &Path, source: &Path, more: &str) -> (Option<i32>, String) {
+    let survey = source.extension().is_some_and(|e| e == "las" || e == "laz");
+    let collection = if survey { "odd-points" } else { "odd" };
     let script = format!(
-        "ulimit -v {MEMORY_LIMIT_KB}; exec '{}' ingest '{}' '{}' --collection odd --replace {more}",
+        "ulimit -v {MEMORY_LIMIT_KB}; exec '{}' ingest '{}' '{}' --collection {collection} --replace {more}",
         text(crate::harness::binary()),
         text(dir),
         text(source),
     );
-    let output =
-        std::process::Command::new("bash").args(["-c", &script]).output().expect("bash runs");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .expect("bash runs");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }
 
 /// Ingests a file that must be read or refused, and nothing else; says which.
@@ -30,7 +37,11 @@ fn survives(dir: &Path, source: &Path, more: &str) -> bool {
     match status {
         Some(0) => true,
         Some(1) => {
-            assert_eq!(error.trim_end().lines().count(), 1, "{name}: not one sentence: {error}");
+            assert_eq!(
+                error.trim_end().lines().count(),
+                1,
+                "{name}: not one sentence: {error}"
+            );
             let file = source.file_name().expect("a name").to_string_lossy();
             assert!(error.contains(file.as_ref()), "{name}: which file? {error}");
             assert!(contents(dir) == before, "{name}: the twin changed");
@@ -58,7 +69,11 @@ fn files_that_broke_other_readers_are_read_or_refused_in_one_sentence() {
     let mut tried = 0;
     for group in ["vector-bad", "lidar-bad/made", "lidar-bad/real"] {
         let Some(bad) = shared(group) else { return };
-        let crs = if group == "vector-bad" { "" } else { "--crs EPSG:3006" };
+        let crs = if group == "vector-bad" {
+            ""
+        } else {
+            "--crs EPSG:3006"
+        };
         for file in files_in(&bad) {
             survives(&dir, &file, crs);
             tried += 1;
@@ -87,9 +102,17 @@ fn truncated_and_flipped_files_of_every_format_are_read_or_refused() {
     let mut state = 0x5eed_u64;
     let (mut tried, mut refused) = (0, 0);
     for original in files_in(&samples) {
-        assert!(survives(&dir, &original, "--crs EPSG:3014"), "{} is good", original.display());
+        assert!(
+            survives(&dir, &original, "--crs EPSG:3014"),
+            "{} is good",
+            original.display()
+        );
         let bytes = std::fs::read(&original).expect("a sample");
-        let name = original.file_name().expect("a name").to_string_lossy().into_owned();
+        let name = original
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let broken = folder.path().join("broken").join(&name);
         std::fs::create_dir_all(broken.parent().expect("a folder")).expect("a folder");
         for step in 0..12u64 {
@@ -108,7 +131,10 @@ fn truncated_and_flipped_files_of_every_format_are_read_or_refused() {
         }
     }
     assert!(tried >= 50, "only {tried} files");
-    assert!(refused >= tried / 3, "only {refused} of {tried} were refused");
+    assert!(
+        refused >= tried / 3,
+        "only {refused} of {tried} were refused"
+    );
     succeed(&["check", text(&dir)]);
 }
 
@@ -128,7 +154,10 @@ fn small_samples(folder: &Path) {
         "b.geojsonl",
         "{\"type\":\"Feature\",\"properties\":{\"a\":1},\"geometry\":{\"type\":\"Point\",\"coordinates\":[150000,6900000]}}\n{\"type\":\"Feature\",\"properties\":{\"a\":2},\"geometry\":{\"type\":\"LineString\",\"coordinates\":[[150000,6900000],[150001,6900000]]}}\n",
     );
-    write("c.csv", "nummer;E;N\n1;150000,5;6900000,5\n2;150001,5;6900001,5\n");
+    write(
+        "c.csv",
+        "nummer;E;N\n1;150000,5;6900000,5\n2;150001,5;6900001,5\n",
+    );
     for (from, to) in [
         ("lidar/las-laz-pairs/point10.las", "d.las"),
         ("lidar/las-laz-pairs/point10.laz", "e.laz"),

@@ -50,7 +50,7 @@ pub fn survey(name: &str, bytes: &[u8]) {
         target: sweref99_tm(),
         crs: Some(sweref99_tm()),
         vertical: None,
-        cell_size_m: 1.0,
+        cell_size_m: None,
     };
     if let Ok(reader) = SurveyReader::open(&[path], &options) {
         let _ = reader.read::<ingest::Error>(&mut |_| Ok(()));

@@ -13,8 +13,12 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let crs = Crs::from_code(&arguments.next().context("usage: read_survey CRS FILE…")?)?;
     let paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
-    let options =
-        SurveyOptions { target: crs.clone(), crs: Some(crs), vertical: None, cell_size_m: 0.5 };
+    let options = SurveyOptions {
+        target: crs.clone(),
+        crs: Some(crs),
+        vertical: None,
+        cell_size_m: None,
+    };
     let mut points = 0;
     SurveyReader::open(&paths, &options)?.read::<anyhow::Error>(&mut |batch| {
         points += batch.len();

@@ -24,11 +24,14 @@ fn main() -> anyhow::Result<()> {
     let options = tiler::VectorOptions::default();
     let (mut tiles, mut bytes) = (0u64, 0u64);
     for z in min_z.parse()?..=max_z.parse()? {
-        let Some((columns, rows)) = tms.tiles_over(z, &bounds) else { continue };
+        let Some((columns, rows)) = tms.tiles_over(z, &bounds) else {
+            continue;
+        };
         for y in rows {
             for x in columns.clone() {
                 let tile = TileCoord::new(z, x, y)?;
-                let made = tiler::vector_tile(std::slice::from_ref(&collection), tms, tile, &options)?;
+                let made =
+                    tiler::vector_tile(std::slice::from_ref(&collection), tms, tile, &options)?;
                 if !made.bytes.is_empty() {
                     tiles += 1;
                     bytes += tiler::gzip(&made.bytes).len() as u64;

@@ -93,9 +93,9 @@ pub(crate) struct Ingest {
     /// Vertical datum of a survey, over what it says, such as EPSG:5613 for RH 2000.
     #[arg(long, value_name = "CODE")]
     pub(crate) vertical: Option<String>,
-    /// Side of a terrain cell in metres.
-    #[arg(long, default_value_t = 0.5, value_name = "M")]
-    pub(crate) cell_size: f64,
+    /// Side of a terrain cell in metres [default: 0.5 or 1, coarser where points are sparse].
+    #[arg(long, value_name = "M")]
+    pub(crate) cell_size: Option<f64>,
     /// Name for people [default: the collection's id].
     #[arg(long)]
     pub(crate) title: Option<String>,

@@ -52,7 +52,10 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Configuration> {
         .with_context(|| format!("{}: is this the folder of a twin?", path.display()))?
         .len();
     if length > MAX_BYTES {
-        bail!("{}: {length} bytes are too many for a configuration", path.display());
+        bail!(
+            "{}: {length} bytes are too many for a configuration",
+            path.display()
+        );
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     parse(&text).with_context(|| path.display().to_string())
@@ -78,7 +81,11 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
     for (id, collection) in file.collections {
         collections.insert(CollectionId::new(&id)?, collection.into());
     }
-    let relations = file.relation.into_iter().map(relation).collect::<anyhow::Result<_>>()?;
+    let relations = file
+        .relation
+        .into_iter()
+        .map(relation)
+        .collect::<anyhow::Result<_>>()?;
     Ok(Configuration {
         crs: file.crs,
         settings: server::Settings {
@@ -185,7 +192,10 @@ struct Relation {
 
 impl From<Text> for server::Text {
     fn from(text: Text) -> server::Text {
-        server::Text { sv: text.sv, en: text.en }
+        server::Text {
+            sv: text.sv,
+            en: text.en,
+        }
     }
 }
 
@@ -201,13 +211,15 @@ impl From<Department> for server::Department {
 
 impl From<Collection> for server::CollectionSettings {
     fn from(collection: Collection) -> server::CollectionSettings {
-        let attributes = collection.attributes.into_iter().map(|attribute| {
-            server::AttributeSettings {
-                name: attribute.name,
-                title: attribute.title.into(),
-                unit: attribute.unit.filter(|unit| !unit.is_empty()),
-            }
-        });
+        let attributes =
+            collection
+                .attributes
+                .into_iter()
+                .map(|attribute| server::AttributeSettings {
+                    name: attribute.name,
+                    title: attribute.title.into(),
+                    unit: attribute.unit.filter(|unit| !unit.is_empty()),
+                });
         let style = collection.style;
         server::CollectionSettings {
             public: collection.public,
@@ -269,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_refused_by_name() {
-        let error = parse("name = 'a'\ncrs = 'EPSG:3006'\n[collections.x]\npubic = true").unwrap_err();
+        let error =
+            parse("name = 'a'\ncrs = 'EPSG:3006'\n[collections.x]\npubic = true").unwrap_err();
         assert!(format!("{error:#}").contains("pubic"), "{error:#}");
     }
 
@@ -277,7 +290,12 @@ mod tests {
     fn a_relation_is_by_key_or_by_place_but_not_both() {
         let head = "name = 'a'\ncrs = 'EPSG:3006'\n[[relation]]\nname='r'\nfrom='a'\nto='b'\n";
         assert!(parse(&format!("{head}within_m = 3.0")).is_ok());
-        for bad in ["", "from_key = 'k'", "within_m = -1.0", "from_key='a'\nto_key='b'\nwithin_m=1.0"] {
+        for bad in [
+            "",
+            "from_key = 'k'",
+            "within_m = -1.0",
+            "from_key='a'\nto_key='b'\nwithin_m=1.0",
+        ] {
             assert!(parse(&format!("{head}{bad}")).is_err(), "{bad}");
         }
     }

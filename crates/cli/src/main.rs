@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+        ingest::limit_threads(threads).map_err(anyhow::Error::msg)?;
     }
     let json = arguments.json;
     match arguments.verb {

@@ -15,7 +15,9 @@ pub(crate) fn start_logs(serving: bool) {
     let default = if serving { "info" } else { "warn" };
     let filter =
         EnvFilter::try_from_env("TVILLING_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() || !serving {
         logs.with_target(false).init();
     } else {
@@ -38,7 +40,11 @@ pub(crate) fn print_error(error: &anyhow::Error) {
 
 /// Prints a result: the object with `--json`, else the text.
 pub(crate) fn print(json: bool, object: &Value, text: &str) {
-    let line = if json { object.to_string() } else { text.trim_end().to_owned() };
+    let line = if json {
+        object.to_string()
+    } else {
+        text.trim_end().to_owned()
+    };
     if !line.is_empty() {
         // A reader that has gone away, as `head` does, is no failure of ours.
         let _ = writeln!(std::io::stdout(), "{line}");
@@ -84,7 +90,11 @@ pub(crate) fn report_text(report: &Report) -> String {
     let mut text = String::new();
     for finding in &report.findings {
         let outcome = outcome(finding.outcome).replace('_', " ");
-        text += &format!("  {} {outcome}: {}\n", finding.count, finding.code.replace('_', " "));
+        text += &format!(
+            "  {} {outcome}: {}\n",
+            finding.count,
+            finding.code.replace('_', " ")
+        );
         for example in &finding.examples {
             text += &format!("    {example}\n");
         }

@@ -8,9 +8,11 @@ mod kind;
 mod layer;
 mod report;
 mod survey;
+mod threads;
 
 pub use error::Error;
 pub use kind::{SourceKind, source_kind};
 pub use layer::{Layer, LayerOptions, read_layer};
 pub use report::{Finding, Outcome, Report};
 pub use survey::{SurveyHeader, SurveyOptions, SurveyReader, SurveySummary};
+pub use threads::limit_threads;

@@ -15,7 +15,10 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
         "problems": report.problems,
         "unreferenced": report.unreferenced,
     });
-    let mut text = format!("{} files, {} features and points read\n", report.files, report.features);
+    let mut text = format!(
+        "{} files, {} features and points read\n",
+        report.files, report.features
+    );
     for path in &report.unreferenced {
         text += &format!("{}: nothing refers to it; harmless\n", path.display());
     }

@@ -21,8 +21,6 @@ const DELIVERIES: &str = "deliveries";
 const MARK: &str = "demo-complete";
 /// Where the key of the demo's staff lies. The demo is made up, and so are its secrets.
 const STAFF_KEY: &str = "demo-staff-key";
-/// Side of a terrain cell, in metres.
-const CELL_SIZE_M: f64 = 0.5;
 
 pub(crate) fn run(options: Demo, json: bool) -> anyhow::Result<()> {
     let started = Instant::now();
@@ -34,17 +32,27 @@ pub(crate) fn run(options: Demo, json: bool) -> anyhow::Result<()> {
         clear(&options.dir)?;
         build(&options.dir)?;
         fs::write(options.dir.join(MARK), generator)?;
-        eprintln!("Built the demo twin in {:.1} s.", started.elapsed().as_secs_f64());
+        eprintln!(
+            "Built the demo twin in {:.1} s.",
+            started.elapsed().as_secs_f64()
+        );
     }
     let key = fs::read_to_string(options.dir.join(STAFF_KEY))
         .with_context(|| options.dir.join(STAFF_KEY).display().to_string())?;
-    eprintln!("The water network is for staff: log in on the map with the key {}", key.trim());
+    eprintln!(
+        "The water network is for staff: log in on the map with the key {}",
+        key.trim()
+    );
     if options.build_only {
         let object = json!({ "dir": options.dir, "staff_key": key.trim() });
         output::print(json, &object, &options.dir.display().to_string());
         return Ok(());
     }
-    let serve = Serve { dir: options.dir, listen: options.listen, public_url: None };
+    let serve = Serve {
+        dir: options.dir,
+        listen: options.listen,
+        public_url: None,
+    };
     super::serve::run(serve, json)
 }
 
@@ -71,7 +79,10 @@ fn build(dir: &Path) -> anyhow::Result<()> {
     let configuration = configuration::read(&deliveries)?;
     let crs = Crs::from_code(&configuration.crs)?;
     let twin = Twin::create(dir, &configuration.settings.name, crs.code())?;
-    fs::copy(deliveries.join(configuration::FILE_NAME), dir.join(configuration::FILE_NAME))?;
+    fs::copy(
+        deliveries.join(configuration::FILE_NAME),
+        dir.join(configuration::FILE_NAME),
+    )?;
     for source in configuration.sources {
         let delivery = Delivery {
             sources: vec![deliveries.join(&source.path)],
@@ -79,7 +90,7 @@ fn build(dir: &Path) -> anyhow::Result<()> {
             layer: source.layer,
             crs: source.crs,
             vertical: source.vertical,
-            cell_size_m: CELL_SIZE_M,
+            cell_size_m: None,
             title: source.title,
             department: source.department,
             id_property: source.id_property,

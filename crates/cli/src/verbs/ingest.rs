@@ -13,7 +13,20 @@ use store::{PointLayout, PutMode, Twin};
 use crate::arguments::Ingest;
 use crate::output;
 
+/// Sides of a terrain cell that make sense: finer than points lie, or coarser than a hill, is
+/// a slip of the hand.
+const CELL_SIZES_M: std::ops::RangeInclusive<f64> = 0.1..=100.0;
+
 pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
+    if let Some(metres) = options.cell_size
+        && !CELL_SIZES_M.contains(&metres)
+    {
+        bail!(
+            "--cell-size {metres}: give metres from {} to {}",
+            CELL_SIZES_M.start(),
+            CELL_SIZES_M.end()
+        );
+    }
     let (twin, _) = super::open(&options.dir)?;
     let mode = match (options.replace, options.append) {
         (true, _) => PutMode::Replace,
@@ -45,7 +58,7 @@ pub(crate) struct Delivery {
     pub(crate) layer: Option<String>,
     pub(crate) crs: Option<String>,
     pub(crate) vertical: Option<String>,
-    pub(crate) cell_size_m: f64,
+    pub(crate) cell_size_m: Option<f64>,
     pub(crate) title: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) id_property: Option<String>,
@@ -90,7 +103,12 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
     };
     let report = output::report_object(&layer.report);
     let mut transaction = twin.begin()?;
-    transaction.put_features(collection, layer.features, delivery.mode, &report.to_string())?;
+    transaction.put_features(
+        collection,
+        layer.features,
+        delivery.mode,
+        &report.to_string(),
+    )?;
     transaction.commit()?;
     Ok(result(delivery, "features", &layer.report, report))
 }
@@ -98,7 +116,11 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
     let target = Crs::from_code(twin.crs_code())?;
     let crs_wkt = target.wkt1()?;
-    let vertical = delivery.vertical.as_deref().map(|code| vertical(code, &target)).transpose()?;
+    let vertical = delivery
+        .vertical
+        .as_deref()
+        .map(|code| vertical(code, &target))
+        .transpose()?;
     let options = SurveyOptions {
         target,
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
@@ -130,7 +152,7 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         vertical: header.vertical,
         flown: summary.flown,
         source: source(delivery),
-        data_origin: None,
+        data_origin: header.data_origin,
     };
     let report = output::report_object(&summary.report);
     transaction.put_survey(
@@ -159,16 +181,25 @@ fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {
 }
 
 fn title(delivery: &Delivery) -> String {
-    delivery.title.clone().unwrap_or_else(|| delivery.collection.to_string())
+    delivery
+        .title
+        .clone()
+        .unwrap_or_else(|| delivery.collection.to_string())
 }
 
 fn source(delivery: &Delivery) -> Source {
     let name = |path: &PathBuf| file_name(path);
-    Source { files: delivery.sources.iter().map(name).collect(), delivered: Timestamp::now() }
+    Source {
+        files: delivery.sources.iter().map(name).collect(),
+        delivered: Timestamp::now(),
+    }
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn result(delivery: &Delivery, what: &str, report: &Report, object: Value) -> (Value, String) {
@@ -179,5 +210,8 @@ fn result(delivery: &Delivery, what: &str, report: &Report, object: Value) -> (V
         report.read,
         output::report_text(report)
     );
-    (json!({ "collection": id, "kind": what, "report": object }), text)
+    (
+        json!({ "collection": id, "kind": what, "report": object }),
+        text,
+    )
 }

@@ -19,12 +19,20 @@ pub(crate) fn run(options: Init, json: bool) -> anyhow::Result<()> {
         );
     }
     let name = options.name.unwrap_or_else(|| {
-        options.dir.file_name().map_or("Tvilling".into(), |name| name.to_string_lossy().into())
+        options
+            .dir
+            .file_name()
+            .map_or("Tvilling".into(), |name| name.to_string_lossy().into())
     });
     Twin::create(&options.dir, &name, crs.code())?;
     configuration::write_new(&options.dir, &name, crs.code())?;
     let object = json!({ "dir": options.dir, "name": name, "crs": crs.code() });
-    let text = format!("{}: an empty twin in {} ({})", options.dir.display(), crs.code(), crs.name());
+    let text = format!(
+        "{}: an empty twin in {} ({})",
+        options.dir.display(),
+        crs.code(),
+        crs.name()
+    );
     output::print(json, &object, &text);
     Ok(())
 }

@@ -18,13 +18,19 @@ pub(crate) fn run(verb: KeyVerb, json: bool) -> anyhow::Result<()> {
                 .iter()
                 .map(|(name, role)| json!({ "name": name, "role": role.as_str() }))
                 .collect();
-            let lines: Vec<String> =
-                keys.iter().map(|(name, role)| format!("{name}\t{}", role.as_str())).collect();
+            let lines: Vec<String> = keys
+                .iter()
+                .map(|(name, role)| format!("{name}\t{}", role.as_str()))
+                .collect();
             output::print(json, &json!({ "keys": objects }), &lines.join("\n"));
         }
         KeyVerb::Revoke { dir, name } => {
             Keys::open(&dir)?.revoke(&name)?;
-            output::print(json, &json!({ "revoked": name }), &format!("{name}: revoked"));
+            output::print(
+                json,
+                &json!({ "revoked": name }),
+                &format!("{name}: revoked"),
+            );
         }
     }
     Ok(())

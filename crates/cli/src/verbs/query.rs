@@ -38,11 +38,22 @@ pub(crate) fn run(options: Query, json: bool) -> anyhow::Result<()> {
         limit: options.limit,
     };
     let relations = Relations::new(configuration.settings.relations.clone());
-    let answer = query::identify(&twin.snapshot()?.view(Access::Everything), &relations, &click);
+    let answer = query::identify(
+        &twin.snapshot()?.view(Access::Everything),
+        &relations,
+        &click,
+    );
     let lonlat = Transform::new(&twin_crs, &Crs::from_code("CRS84")?)?;
     let settings = &configuration.settings;
-    let bytes =
-        server::answer_json(&answer, &click, twin.crs_code(), settings, &lonlat, true, began)?;
+    let bytes = server::answer_json(
+        &answer,
+        &click,
+        twin.crs_code(),
+        settings,
+        &lonlat,
+        true,
+        began,
+    )?;
     let answer: Value = serde_json::from_slice(&bytes)?;
     output::print(json, &answer, &as_text(&answer));
     Ok(())

@@ -10,7 +10,11 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
     let view = twin.snapshot()?.view(Access::Everything);
     let public = |id: &model::CollectionId| {
-        configuration.settings.collections.get(id).is_some_and(|collection| collection.public)
+        configuration
+            .settings
+            .collections
+            .get(id)
+            .is_some_and(|collection| collection.public)
     };
     let mut text = format!("{} in {}\n", configuration.settings.name, twin.crs_code());
     let mut collections = Vec::new();

@@ -51,6 +51,9 @@ pub(super) struct FileHeader {
     pub(super) max: [f64; 3],
     /// Whether GPS time counts from 1980, less 10⁹ seconds, and not from Sunday.
     pub(super) gps_time_is_adjusted_standard: bool,
+    /// Whether the system identifier or the generating software says that the points are
+    /// made up, by a first word `SYNTHETIC` in any case, as survey generators write.
+    pub(super) says_synthetic: bool,
     /// Whether the coordinate system is to be read from WKT.
     pub(super) says_wkt: bool,
     /// Year and day of the year in which the file was made, as written.
@@ -193,6 +196,8 @@ impl FileHeader {
             min: [raw.min_x, raw.min_y, raw.min_z],
             max: [raw.max_x, raw.max_y, raw.max_z],
             gps_time_is_adjusted_standard: raw.global_encoding & 1 != 0,
+            says_synthetic: says_synthetic(&raw.system_identifier)
+                || says_synthetic(&raw.generating_software),
             says_wkt: raw.global_encoding & 16 != 0,
             created: (raw.file_creation_year, raw.file_creation_day_of_year),
             laszip: None,
@@ -344,6 +349,13 @@ fn parse_raw(start: &[u8]) -> Result<raw::Header, String> {
 
 /// Reads the record at byte `at`, and returns it with the byte after it; none if it does
 /// not fit before `limit`. Long records of no interest come without data.
+/// Returns whether a text of the header begins with the word `SYNTHETIC`.
+fn says_synthetic(text: &[u8]) -> bool {
+    const WORD: &[u8] = b"SYNTHETIC";
+    let starts = text.len() >= WORD.len() && text[..WORD.len()].eq_ignore_ascii_case(WORD);
+    starts && !text.get(WORD.len()).is_some_and(u8::is_ascii_alphanumeric)
+}
+
 fn read_record(
     file: &mut File,
     at: u64,

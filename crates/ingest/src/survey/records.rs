@@ -218,6 +218,7 @@ mod tests {
             min: [0.0; 3],
             max: [0.0; 3],
             gps_time_is_adjusted_standard: false,
+            says_synthetic: false,
             says_wkt: false,
             created: (0, 0),
             laszip: None,
