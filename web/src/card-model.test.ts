@@ -133,6 +133,11 @@ describe('the card of an answer', () => {
     expect(collectionsIn(answer)).toEqual(['parcels', 'buildings', 'road_links', 'signs', 'planned_works', 'traffic_counts', 'road_inspections']);
   });
 
+  it('asks for no collection that a relation does not lead to', () => {
+    const alone: Answer = { at: answer.at, collections: [{ id: 'road_links', features: [{ id: 1, related: { inspections: [] } }] }] };
+    expect(collectionsIn(alone)).toEqual(['road_links']);
+  });
+
   it('stands even when nothing is known', () => {
     const empty = cardFrom({ at: { lon: 17, lat: 62 }, collections: [] }, context);
     expect(empty.departments).toEqual([]);

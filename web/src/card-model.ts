@@ -125,7 +125,10 @@ export function collectionsIn(answer: Answer): string[] {
   for (const collection of answer.collections) {
     ids.add(collection.id);
     for (const feature of collection.features) {
-      for (const [name, related] of Object.entries(feature.related ?? {})) ids.add(relatedCollection(name, related));
+      for (const [name, related] of Object.entries(feature.related ?? {})) {
+        // A relation that leads nowhere does not say to which collection.
+        if (featuresOf(related).length > 0) ids.add(relatedCollection(name, related));
+      }
     }
   }
   return [...ids];
@@ -269,7 +272,9 @@ function factsOf(properties: Record<string, unknown>, schema: SchemaInfo, contex
   const names = [...listed.filter((name) => name in properties), ...Object.keys(properties).filter((name) => !listed.includes(name))];
   return names
     .filter((name) => name !== ORIGIN && name !== MAKER && name !== skip && properties[name] !== null && properties[name] !== '' && typeof properties[name] !== 'object')
-    .map((name) => fact(name, properties[name], schema.properties?.[name], context));
+    .map((name) => fact(name, properties[name], schema.properties?.[name], context))
+    // How something is comes before what it is.
+    .sort((a, b) => Number(b.condition !== undefined) - Number(a.condition !== undefined));
 }
 
 function fact(name: string, value: unknown, info: AttributeInfo | undefined, context: Context): Fact {
@@ -289,6 +294,10 @@ export function conditionOf(value: number): Condition {
   return { word: t(`condition.${level}`), number: formatNumber(value, 0), share, level };
 }
 
+function featuresOf(related: AnswerFeature[] | RelatedAnswer): AnswerFeature[] {
+  return Array.isArray(related) ? related : (related.features ?? []);
+}
+
 function relatedCollection(name: string, related: AnswerFeature[] | RelatedAnswer): string {
   return (Array.isArray(related) ? related[0]?.collection : (related.collection ?? related.features?.[0]?.collection)) ?? name;
 }
@@ -296,7 +305,7 @@ function relatedCollection(name: string, related: AnswerFeature[] | RelatedAnswe
 function relatedOf(feature: AnswerFeature, road: { hereM: number; lengthM: number } | null, context: Context): Related[] {
   const all: Related[] = [];
   for (const [name, answer] of Object.entries(feature.related ?? {})) {
-    const features = Array.isArray(answer) ? answer : (answer.features ?? []);
+    const features = featuresOf(answer);
     if (features.length === 0) continue;
     const collection = relatedCollection(name, answer);
     const matched = (Array.isArray(answer) ? undefined : answer.matched) ?? features.length;

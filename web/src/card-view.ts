@@ -18,6 +18,8 @@ export interface CardActions {
 
 /** Features of one department before the rest folds out. */
 const FEATURES_SHOWN = 2;
+/** Records of a plain list before the rest folds out. */
+const RECORDS_SHOWN = 4;
 
 /** The heading of an answer; `level` is that of the title. */
 export function answerTitle(card: AnswerCard): HTMLElement {
@@ -78,7 +80,12 @@ function featureCard(card: FeatureCard, actions: CardActions, isTitled = false):
 
 function facts(list: Fact[]): HTMLElement | null {
   if (list.length === 0) return null;
-  return h('dl', { class: 'facts' }, ...list.map((fact) => h('div', { class: fact.condition ? 'fact wide' : 'fact' }, h('dt', {}, fact.label), h('dd', {}, fact.condition ? conditionMeter(fact.condition, fact.value) : fact.value))));
+  return h('dl', { class: 'facts' }, ...list.map((fact) => h('div', { class: fact.condition || isLong(fact.value) ? 'fact wide' : 'fact' }, h('dt', {}, fact.label), h('dd', {}, fact.condition ? conditionMeter(fact.condition, fact.value) : fact.value))));
+}
+
+/** Whether a value would break badly in half a card. */
+function isLong(value: string): boolean {
+  return value.length > 22 || value.split(/\s/).some((word) => word.length > 13);
 }
 
 /** Word, number and colour together, and the length of a bar for those who do not see the colour. */
@@ -117,7 +124,7 @@ function countOf(related: Related): number {
   }
 }
 
-function relatedBody(related: Related, { now, show }: CardActions): HTMLElement {
+function relatedBody(related: Related, { now, show, unfolded }: CardActions): HTMLElement {
   switch (related.kind) {
     case 'signs':
       return signStrip(related, show && ((mark) => show(mark.feature)));
@@ -146,23 +153,29 @@ function relatedBody(related: Related, { now, show }: CardActions): HTMLElement 
           ),
         ),
       );
-    case 'list':
-      return h(
-        'ul',
-        { class: 'records' },
-        ...related.entries.map((entry) =>
-          h(
-            'li',
-            {},
-            pressable(
-              show && (() => show(entry.feature)),
-              t('related.go_to', { name: entry.name }),
-              'record',
-              h('span', { class: 'record-name' }, entry.name),
-              h('span', { class: 'record-note' }, entry.facts.map((fact) => fact.value).filter((value) => value !== entry.name).join(' · ')),
-            ),
+    case 'list': {
+      const records = related.entries.map((entry) =>
+        h(
+          'li',
+          {},
+          pressable(
+            show && (() => show(entry.feature)),
+            t('related.go_to', { name: entry.name }),
+            'record',
+            h('span', { class: 'record-name' }, entry.name),
+            h('span', { class: 'record-note' }, entry.facts.map((fact) => fact.value).filter((value) => value !== entry.name).join(' · ')),
           ),
         ),
       );
+      // A fold for one more would take the room of the one.
+      const shown = unfolded || records.length <= RECORDS_SHOWN + 1 ? records : records.slice(0, RECORDS_SHOWN);
+      const rest = records.slice(shown.length);
+      return h(
+        'div',
+        {},
+        h('ul', { class: 'records' }, ...shown),
+        rest.length > 0 ? h('details', { class: 'more' }, h('summary', {}, t('related.more_records', { count: rest.length })), h('ul', { class: 'records' }, ...rest)) : null,
+      );
+    }
   }
 }

@@ -119,8 +119,15 @@ export function workTimeline(related: Works, now: Date, show: ((index: number) =
     );
   });
   const label = vars(h('span', { class: at(today) > 85 ? 'end' : at(today) < 15 ? 'start' : '' }, t('related.today')), { '--from': `${at(today)}%` });
-  const notes = related.overlaps.map((overlap) => h('p', { class: 'warning' }, t('related.works_overlap', { a: overlap.a, b: overlap.b, period: formatPeriod(overlap.from, overlap.to) })));
-  return h('div', {}, h('ol', { class: 'timeline' }, ...rows), h('div', { class: 'timeline-axis', 'aria-hidden': 'true' }, label), ...notes);
+  return h('div', {}, h('ol', { class: 'timeline' }, ...rows), h('div', { class: 'timeline-axis', 'aria-hidden': 'true' }, label), overlapNote(related));
+}
+
+/** One overlap is said at once; several fold under their number. */
+function overlapNote({ overlaps }: Works): HTMLElement | null {
+  const sentences = overlaps.map(({ a, b, from, to }) => t('related.works_overlap', { a, b, period: formatPeriod(from, to) }));
+  if (sentences.length === 0) return null;
+  if (sentences.length === 1) return h('p', { class: 'warning' }, sentences[0]);
+  return h('details', { class: 'warning' }, h('summary', {}, t('related.overlaps', { count: sentences.length })), h('ul', {}, ...sentences.map((sentence) => h('li', {}, sentence))));
 }
 
 /** Bars for the kind of day that it is now, a line for the other, the present hour marked. */

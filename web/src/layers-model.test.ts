@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import type { CollectionInfo } from './api';
 import { setLanguage } from './i18n';
-import { groupLayers, isShown, withNewestRelief, withShown } from './layers-model';
+import { groupLayers, isShown, withBestRelief, withShown } from './layers-model';
 
 const layer = (id: string, type: 'fill' | 'line' | 'raster', collection: string, rest: object = {}, visible = true): LayerSpecification =>
   ({ id, type, source: collection, layout: { visibility: visible ? 'visible' : 'none' }, metadata: { 'tvilling:collection': collection, 'tvilling:thematic': false, ...rest } }) as LayerSpecification;
@@ -20,7 +20,7 @@ const style: StyleSpecification = {
   ],
 };
 const survey = (id: string, flown: string, width: number): CollectionInfo => ({ id, title: `${id} (syntetisk)`, 'tvilling:kind': 'survey', 'tvilling:flown': flown, extent: { spatial: { bbox: [[17, 62, 17 + width, 62.1]] } } });
-const surveys = [survey('aerial_2011', '2011-05-01', 1), survey('drone_2026', '2026-05-14', 0.5), survey('drone_dense', '2026-05-15', 0.1)];
+const surveys = [survey('aerial_2011', '2011-05-01', 1), survey('drone_2026', '2026-05-14', 0.8), survey('drone_dense', '2026-05-15', 0.1)];
 const collections: CollectionInfo[] = [
   { id: 'roads', 'tvilling:title': { sv: 'Vägnät (syntetisk)', en: 'Roads (synthetic)' }, 'tvilling:department': { id: 'gata', title: { sv: 'Gata', en: 'Streets' } } },
   { id: 'counts', title: 'Trafik' },
@@ -56,8 +56,8 @@ describe('the list of layers', () => {
     expect(withShown(plans!, false, on)).toEqual({ on: [], off: [] });
   });
 
-  it('shows the relief of the newest survey, and of those the widest', () => {
-    const shown = withNewestRelief(style, surveys).layers.filter((one) => one.type === 'raster' && one.layout?.visibility === 'visible');
+  it('shows the relief of the newest survey that does not end in the middle of the map', () => {
+    const shown = withBestRelief(style, surveys).layers.filter((one) => one.type === 'raster' && one.layout?.visibility === 'visible');
     expect(shown.map((one) => one.id)).toEqual(['new']);
   });
 });

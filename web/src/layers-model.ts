@@ -106,17 +106,21 @@ function groupOf(groups: Map<string, LayerGroup>, department: CollectionInfo['tv
   return group;
 }
 
-/** Shows the relief of the newest survey at first, and of those the widest. */
-export function withNewestRelief(style: StyleSpecification, surveys: CollectionInfo[]): StyleSpecification {
+/** A survey narrower than this share of the widest would end in the middle of the map. */
+const WIDE_ENOUGH = 0.6;
+
+/** Shows one relief at first: the newest of those surveys that cover what there is to cover. */
+export function withBestRelief(style: StyleSpecification, surveys: CollectionInfo[]): StyleSpecification {
   const width = (info: CollectionInfo) => {
     const box = info.extent?.spatial?.bbox?.[0];
     return box ? (box[box.length / 2] ?? 0) - (box[0] ?? 0) : 0;
   };
   const year = (info: CollectionInfo) => info['tvilling:flown']?.slice(0, 4) ?? '';
-  const [newest] = [...surveys].sort((a, b) => year(b).localeCompare(year(a)) || width(b) - width(a));
+  const widest = Math.max(0, ...surveys.map(width));
+  const [best] = surveys.filter((info) => width(info) >= WIDE_ENOUGH * widest).sort((a, b) => year(b).localeCompare(year(a)) || width(b) - width(a));
   const layers = style.layers.map((layer) => {
-    if (!isHillshade(layer) || !newest) return layer;
-    const visibility = metadataOf(layer)['tvilling:collection'] === newest.id ? ('visible' as const) : ('none' as const);
+    if (!isHillshade(layer) || !best) return layer;
+    const visibility = metadataOf(layer)['tvilling:collection'] === best.id ? ('visible' as const) : ('none' as const);
     return { ...layer, layout: { ...layer.layout, visibility } } as LayerSpecification;
   });
   return { ...style, layers };

@@ -25,7 +25,7 @@ async function renderList(root: HTMLElement): Promise<void> {
   root.replaceChildren(
     h(
       'main',
-      { class: 'list' },
+      { class: 'list-view' },
       h('nav', { class: 'list-nav' }, h('a', { href: `./${location.hash}` }, t('list.back')), h('button', { type: 'button', onclick: () => print() }, icon('print'), t('list.print'))),
       h('h1', {}, t('list.heading')),
       h('p', {}, t('list.intro')),

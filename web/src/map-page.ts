@@ -10,7 +10,7 @@ import { h, icon } from './dom';
 import { formatNumber } from './format';
 import { metresPerPixel } from './geometry';
 import { language, pick, setLanguage, t } from './i18n';
-import { groupLayers, isShown, metadataOf, withNewestRelief, withShown, type LayerGroup } from './layers-model';
+import { groupLayers, isShown, metadataOf, withBestRelief, withShown, type LayerGroup } from './layers-model';
 import { layerList, markFarLayers } from './layers-view';
 import { MapView, type Highlight } from './map-view';
 import { gridFromLonLat, gridOf, GRIDS, type Grid } from './sweref';
@@ -98,7 +98,7 @@ class MapPage {
       this.catalogue = {
         title: collections.title && plainName(collections.title),
         collections: collections.list,
-        style: withNewestRelief(style, surveys),
+        style: withBestRelief(style, surveys),
         schemas: new Map(coloured.map((id, i) => [id, schemas[i]!])),
       };
       this.groups = this.grouped(this.catalogue);
@@ -273,7 +273,10 @@ class MapPage {
       return;
     }
     const related = Object.values(main.related ?? {}).flatMap((answer) => (Array.isArray(answer) ? answer : (answer.features ?? [])));
-    const features: Highlight[] = [...related.map((feature) => ({ feature, role: 'related' as const })), { feature: main, role: 'main' as const }];
+    // Pipes under a street would paint it over; they are marked where their layer is on.
+    const isOn = (collection: string | undefined) => this.groups.some((group) => group.entries.some((entry) => entry.collection === collection && isShown(entry, this.state)));
+    const marked = related.filter((feature) => !/Line/.test(feature.geometry?.type ?? '') || isOn(feature.collection));
+    const features: Highlight[] = [...marked.map((feature) => ({ feature, role: 'related' as const })), { feature: main, role: 'main' as const }];
     this.view?.highlight(features);
   }
 
