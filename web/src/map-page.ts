@@ -125,6 +125,7 @@ class MapPage {
   private showMap(): void {
     const catalogue = this.catalogue!;
     this.view?.map.remove();
+    delete document.documentElement.dataset.ready;
     try {
       this.view = new MapView(this.mapBox, catalogue.style, this.state, this.groups, boundsOfAll(catalogue.collections), t('map.label'), {
         ask: (place, byKeyboard) => this.askAt(place, byKeyboard),

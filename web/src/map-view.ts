@@ -233,6 +233,7 @@ export class MapView {
       for (const [name, value] of Object.entries(paintOf(layer))) {
         if (name.endsWith('-color')) this.map.setPaintProperty(layer.id, name as 'fill-color', value as string);
       }
+      if (layer.type === 'raster') this.map.setPaintProperty(layer.id, 'raster-brightness-max', layer.paint?.['raster-brightness-max'] ?? 1);
     }
   }
 

@@ -6,6 +6,9 @@
 import type { LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import { metadataOf } from './layers-model';
 
+/** How bright the brightest slope of a relief is in the dark. */
+const DARK_RELIEF = 0.32;
+
 /** Returns the style in dark colours. */
 export function darkStyle(style: StyleSpecification): StyleSpecification {
   return { ...style, layers: style.layers.map(darkLayer) };
@@ -32,7 +35,7 @@ function darkLayer(layer: LayerSpecification): LayerSpecification {
     const chroma = thematic || metadata['tvilling:role'] === 'water' ? 1 : 0.35;
     paint[name] = name.endsWith('-color') ? recolour(value, lightness, chroma) : value;
   }
-  if (layer.type === 'raster') paint['raster-opacity'] = 0.55;
+  if (layer.type === 'raster') paint['raster-brightness-max'] = DARK_RELIEF;
   return { ...layer, paint } as LayerSpecification;
 }
 
