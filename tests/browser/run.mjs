@@ -32,18 +32,18 @@ function expect(holds, sentence) {
   }
 }
 
-/** A place in the middle of a road that has signs and the most planned works. */
+/** A place in the middle of the road of which most is known: it has signs and planned works, and counted traffic if one has. */
 async function busyRoad() {
   const items = async (collection) => {
     const response = await fetch(new URL(`collections/${collection}/items?limit=10000`, base));
     if (!response.ok) throw new Error(`${response.url} answers ${response.status}`);
     return (await response.json()).features;
   };
-  const [roads, signs, works] = await Promise.all(['road_links', 'signs', 'planned_works'].map(items));
-  const count = (records, road) => records.filter((record) => record.properties.link_id === road.properties.link_id && record.geometry).length;
+  const [roads, signs, works, counts] = await Promise.all(['road_links', 'signs', 'planned_works', 'traffic_counts'].map(items));
+  const count = (records, road) => records.filter((record) => record.properties.link_id === road.properties.link_id).length;
   const best = roads
-    .filter((road) => road.geometry && count(signs, road) > 0 && count(works, road) > 0)
-    .sort((a, b) => count(works, b) - count(works, a) || count(signs, b) - count(signs, a))[0];
+    .filter((road) => road.geometry && count(signs, road) > 0 && works.some((work) => work.geometry && work.properties.link_id === road.properties.link_id))
+    .sort((a, b) => count(counts, b) - count(counts, a) || count(works, b) - count(works, a) || count(signs, b) - count(signs, a))[0];
   if (!best) throw new Error('no road has both signs and planned works');
   const line = best.geometry.type === 'MultiLineString' ? best.geometry.coordinates[0] : best.geometry.coordinates;
   const from = Math.floor((line.length - 1) / 2);
