@@ -29,7 +29,7 @@ fn options(target: &str, crs: Option<&str>) -> SurveyOptions {
         crs: crs.map(|code| Crs::from_code(code).unwrap()),
         vertical: None,
         // Terrain is not what these tests are about, and damaged coordinates lie far apart.
-        cell_size_m: 10_000_000.0,
+        cell_size_m: Some(10_000_000.0),
     }
 }
 

@@ -15,6 +15,20 @@ pub const MAX_CELLS: u64 = 1 << 26;
 /// Cells along a side of the blocks that are allocated where there are points.
 const BLOCK: i64 = 64;
 
+/// Side of the finest cells of a grid that fits itself to the points: half a metre shows
+/// kerbs and ditches.
+pub const FINEST_CELL_M: f64 = 0.5;
+
+/// The widest that such cells grow.
+pub const COARSEST_CELL_M: f64 = 64.0;
+
+/// Cells for each point in a grid that fits itself. More would be mostly interpolation, and
+/// a small file of points far apart must not cost as much memory as a city.
+pub const CELLS_PER_POINT: u64 = 2;
+
+/// Cells that such a grid may have however few points there are: half a kilometre square.
+pub const CELLS_ALWAYS: u64 = 1 << 18;
+
 /// Columns and rows further than this from the origin are beyond any CRS; keeping to them
 /// keeps the arithmetic exact.
 const MAX_INDEX: f64 = 1e12;
@@ -40,6 +54,8 @@ const HIGH_NOISE: u8 = 18;
 #[derive(Debug)]
 pub struct HeightGrid {
     cell_size_m: f64,
+    /// Whether cells grow to suit the points.
+    fits: bool,
     blocks: Vec<Block>,
     block_at: HashMap<(i64, i64), usize>,
     /// West, south, east and north block.
@@ -128,6 +144,35 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// Takes what another cell holds, as if its points had been added here.
+    fn merge(&mut self, other: &Cell) {
+        if other.lowest.is_nan() {
+            return;
+        }
+        if self.lowest.is_nan() {
+            *self = *other;
+            return;
+        }
+        // The second of a pair is NaN where there was one point, and `min` passes over NaN.
+        let second =
+            |a: [f32; 2], b: [f32; 2], less: fn(f32, f32) -> f32, more: fn(f32, f32) -> f32| {
+                less(more(a[0], b[0]), less(a[1], b[1]))
+            };
+        let (low, high) = (
+            [self.lowest, self.second_lowest],
+            [self.highest, self.second_highest],
+        );
+        let other_low = [other.lowest, other.second_lowest];
+        let other_high = [other.highest, other.second_highest];
+        self.second_lowest = second(low, other_low, f32::min, f32::max);
+        self.lowest = low[0].min(other_low[0]);
+        self.second_highest = second(high, other_high, f32::max, f32::min);
+        self.highest = high[0].max(other_high[0]);
+        self.lowest_ground = self.lowest_ground.min(other.lowest_ground);
+    }
+}
+
 /// The cells of a square of [`BLOCK`] cells, row by row from the south-west.
 #[derive(Debug)]
 struct Block {
@@ -155,11 +200,25 @@ impl HeightGrid {
         );
         HeightGrid {
             cell_size_m,
+            fits: false,
             blocks: Vec::new(),
             block_at: HashMap::new(),
             extent: None,
             points: 0,
             ground_points: 0,
+        }
+    }
+
+    /// Starts an empty grid whose cells are [`FINEST_CELL_M`] wide, and double as often as it
+    /// takes for the points to be as many as suit them.
+    ///
+    /// That is when the box around the points has at most [`CELLS_PER_POINT`] cells for each
+    /// point, or [`CELLS_ALWAYS`] cells; and whenever it would exceed [`MAX_CELLS`], up to
+    /// [`COARSEST_CELL_M`]. The result does not depend on the order of points.
+    pub fn fitting() -> HeightGrid {
+        HeightGrid {
+            fits: true,
+            ..HeightGrid::new(FINEST_CELL_M)
         }
     }
 
@@ -171,7 +230,8 @@ impl HeightGrid {
     /// [`TooManyCells`] if the box around all points would hold more than [`MAX_CELLS`].
     pub fn add(&mut self, batch: &PointBatch) -> Result<(), TooManyCells> {
         let mut last = ((i64::MAX, i64::MAX), 0);
-        for i in 0..batch.len() {
+        let mut i = 0;
+        while i < batch.len() {
             let (x, y, z) = (batch.x[i], batch.y[i], batch.z[i] as f32);
             let class = batch.classification[i];
             let usable = batch.flags[i] & PointFlags::WITHHELD == 0
@@ -181,6 +241,7 @@ impl HeightGrid {
                 && x.is_finite()
                 && y.is_finite();
             if !usable {
+                i += 1;
                 continue;
             }
             let column = (x / self.cell_size_m).floor();
@@ -197,7 +258,15 @@ impl HeightGrid {
             let (column, row) = (column as i64, row as i64);
             let key = (column.div_euclid(BLOCK), row.div_euclid(BLOCK));
             if last.0 != key {
-                last = (key, self.block(key, x, y)?);
+                match self.block(key, x, y) {
+                    Ok(at) => last = (key, at),
+                    Err(_) if self.fits && self.cell_size_m < COARSEST_CELL_M => {
+                        self.coarsen();
+                        last = ((i64::MAX, i64::MAX), 0);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             let ground = class == GROUND;
             let block = &mut self.blocks[last.1];
@@ -206,6 +275,7 @@ impl HeightGrid {
             block.has_ground |= ground;
             self.points += 1;
             self.ground_points += u64::from(ground);
+            i += 1;
         }
         Ok(())
     }
@@ -213,7 +283,10 @@ impl HeightGrid {
     /// Computes terrain and surface; none if there were no points.
     ///
     /// The result is the same to the byte whatever the order of points and the number of threads.
-    pub fn finish(self) -> Option<Heights> {
+    pub fn finish(mut self) -> Option<Heights> {
+        while self.fits && self.cell_size_m < COARSEST_CELL_M && self.is_too_fine() {
+            self.coarsen();
+        }
         let [west, _, _, north] = self.extent_of_points()?;
         let ground = self.ground_source();
         let margin = terrain::margin_cells(self.cell_size_m);
@@ -245,6 +318,45 @@ impl HeightGrid {
             surface: grid(surface),
             ground,
         })
+    }
+
+    /// Returns whether there are too few points for so many cells.
+    fn is_too_fine(&self) -> bool {
+        let Some([west, south, east, north]) = self.extent_of_points() else {
+            return false;
+        };
+        let cells = ((east - west + 1) * (north - south + 1)) as u64;
+        cells > CELLS_ALWAYS.max(CELLS_PER_POINT * self.points)
+    }
+
+    /// Doubles the side of the cells: four become one.
+    fn coarsen(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let mut coarse = HeightGrid {
+            points: self.points,
+            ground_points: self.ground_points,
+            fits: self.fits,
+            ..HeightGrid::new(self.cell_size_m * 2.0)
+        };
+        // In the order in which the blocks were made, so that runs are alike.
+        let mut keys: Vec<_> = self.block_at.drain().collect();
+        keys.sort_unstable_by_key(|&(_, at)| at);
+        for ((block_column, block_row), at) in keys {
+            let key = (block_column.div_euclid(2), block_row.div_euclid(2));
+            let target = coarse
+                .block(key, 0.0, 0.0)
+                .expect("a coarser grid has fewer cells than the one within the limit");
+            let target = &mut coarse.blocks[target];
+            target.has_ground |= blocks[at].has_ground;
+            let west = block_column.rem_euclid(2) * BLOCK;
+            let south = block_row.rem_euclid(2) * BLOCK;
+            for (i, cell) in blocks[at].cells.iter().enumerate() {
+                let column = (west + i as i64 % BLOCK) / 2;
+                let row = (south + i as i64 / BLOCK) / 2;
+                target.cells[(row * BLOCK + column) as usize].merge(cell);
+            }
+        }
+        *self = coarse;
     }
 
     /// Returns which block holds the key, making it if there is none.
@@ -332,5 +444,56 @@ impl HeightGrid {
             columns,
             cell_size_m: self.cell_size_m,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Points scattered over a square by a fixed rule.
+    fn scattered(count: usize, side_m: f64) -> PointBatch {
+        let mut batch = PointBatch::default();
+        for i in 0..count {
+            let (u, v) = ((i as f64 * 0.618_034) % 1.0, (i as f64 * 0.754_878) % 1.0);
+            batch.x.push(1000.0 + u * side_m);
+            batch.y.push(-500.0 + v * side_m);
+            batch.z.push((i * 7919 % 101) as f64 / 10.0);
+            batch
+                .classification
+                .push(if i % 3 == 0 { GROUND } else { 1 });
+            batch.flags.push(0);
+        }
+        batch
+    }
+
+    #[test]
+    fn doubled_cells_hold_what_they_would_have_gathered_themselves() {
+        let batch = scattered(5000, 60.0);
+        let mut fine = HeightGrid::new(0.5);
+        fine.add(&batch).expect("a small square");
+        fine.coarsen();
+        let mut coarse = HeightGrid::new(1.0);
+        coarse.add(&batch).expect("a small square");
+        let (fine, coarse) = (
+            fine.finish().expect("points"),
+            coarse.finish().expect("points"),
+        );
+        assert_eq!(format!("{fine:?}"), format!("{coarse:?}"));
+    }
+
+    #[test]
+    fn cells_grow_until_they_suit_points_that_lie_far_apart() {
+        let finish = |side_m: f64| {
+            let mut grid = HeightGrid::fitting();
+            grid.add(&scattered(1000, side_m)).expect("it fits itself");
+            grid.finish().expect("points").terrain
+        };
+        assert_eq!(finish(60.0).cell_size_m, FINEST_CELL_M);
+        let sparse = finish(4000.0);
+        assert_eq!(sparse.cell_size_m, 8.0);
+        assert!(sparse.values.len() as u64 <= CELLS_ALWAYS);
+        // Half a metre would be over the limit on cells.
+        assert_eq!(finish(20_000.0).cell_size_m, 64.0);
     }
 }

@@ -15,4 +15,7 @@ mod surface;
 mod terrain;
 mod threads;
 
-pub use gather::{GroundSource, HeightGrid, Heights, MAX_CELLS, TooManyCells};
+pub use gather::{
+    CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, GroundSource, HeightGrid,
+    Heights, MAX_CELLS, TooManyCells,
+};

@@ -59,8 +59,8 @@ pub struct SurveyOptions {
     pub crs: Option<Crs>,
     /// What elevations are counted from; over what the files say.
     pub vertical: Option<VerticalDatum>,
-    /// Side of a terrain cell, in metres, finite and over zero; without one, as fine as the
-    /// points allow: 0.5 m where they are dense, else 1 m, and more where they are sparse.
+    /// Side of a terrain cell, in metres, finite and over zero; without one, as
+    /// fine as the points allow ([`HeightGrid::fitting`]).
     pub cell_size_m: Option<f64>,
 }
 
@@ -104,7 +104,7 @@ pub struct SurveyReader {
     files: Vec<SurveyFile>,
     header: SurveyHeader,
     columns: Columns,
-    cell_size_m: f64,
+    cell_size_m: Option<f64>,
     report: Report,
 }
 
@@ -190,9 +190,7 @@ impl SurveyReader {
         Ok(SurveyReader {
             header,
             columns,
-            cell_size_m: options
-                .cell_size_m
-                .unwrap_or_else(|| fitting_cell_size_m(&files)),
+            cell_size_m: options.cell_size_m,
             report,
             files,
         })
@@ -219,7 +217,9 @@ impl SurveyReader {
     ) -> Result<SurveySummary, E> {
         let mut tally = Tally::default();
         let mut report = self.report;
-        let mut grid = HeightGrid::new(self.cell_size_m);
+        let mut grid = self
+            .cell_size_m
+            .map_or_else(HeightGrid::fitting, HeightGrid::new);
         let mut flown: Option<Date> = None;
         for file in &self.files {
             let refused = |what: String| refused(&file.path, what);
@@ -274,41 +274,6 @@ impl SurveyReader {
     }
 }
 
-/// Points in a square metre from which on half a metre is a fair side of a cell: then
-/// most cells of that size hold a point.
-const DENSE_POINTS_PER_M2: f64 = 4.0;
-
-/// Cells for each point of a sparse survey. More would be interpolation, and a small file
-/// of points far apart must not cost as much memory as a city.
-const CELLS_PER_POINT: f64 = 16.0;
-
-/// Cells that any survey may have, whatever the number of its points.
-const CELLS_ALWAYS: f64 = 1e6;
-
-/// The largest side of a cell that is chosen by itself, in metres.
-const COARSEST_CELL_M: f64 = 64.0;
-
-/// Returns a side of a cell that suits the number of points and the area that the headers
-/// claim. A false claim costs accuracy, but no memory: the limit on cells stands.
-fn fitting_cell_size_m(files: &[SurveyFile]) -> f64 {
-    let points: f64 = files.iter().map(|file| file.header.points as f64).sum();
-    let area_m2 = files
-        .iter()
-        .filter_map(SurveyFile::claimed_bounds)
-        .reduce(|a, b| a.union(&b))
-        .map_or(0.0, |bounds| bounds.width() * bounds.height());
-    let mut side_m = if points >= DENSE_POINTS_PER_M2 * area_m2 {
-        0.5
-    } else {
-        1.0
-    };
-    let most = (CELLS_PER_POINT * points).max(CELLS_ALWAYS);
-    while area_m2 / (side_m * side_m) > most && side_m < COARSEST_CELL_M {
-        side_m *= 2.0;
-    }
-    side_m
-}
-
 impl SurveyFile {
     fn open(path: &Path, options: &SurveyOptions) -> Result<SurveyFile, String> {
         let mut file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
@@ -342,13 +307,6 @@ impl SurveyFile {
             ));
         }
         Ok(())
-    }
-
-    /// The box that the header claims, in the twin's CRS; none if that makes no sense.
-    fn claimed_bounds(&self) -> Option<Bounds> {
-        let ([west, south, _], [east, north, _]) = (self.header.min, self.header.max);
-        let claimed = Bounds::new(west, south, east, north).ok()?;
-        self.to_target.bounds(&claimed).ok()
     }
 
     /// Steps of x, y and z in metres.
