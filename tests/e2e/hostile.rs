@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::harness::{contents, new_twin, run, shared, succeed, text};
+use crate::harness::{contents, new_twin, refuse, run, shared, succeed, text};
 
 /// Address space that a refused file may cost: nothing is allocated by a header's claim.
 const MEMORY_LIMIT_KB: u64 = 4 << 20;
@@ -168,4 +168,45 @@ fn small_samples(folder: &Path) {
             std::fs::copy(path, folder.join(to)).expect("a copy");
         }
     }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_one_sentence_with_the_remedy() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("twin");
+    let no_crs = folder.path().join("hydrants.csv");
+    std::fs::write(&no_crs, "nummer;E;N\n1;150000,5;6900000,5\n").expect("a temporary file");
+    let (dir, no_crs) = (text(&dir), text(&no_crs));
+
+    assert!(refuse(&["init", dir, "--crs", "EPSG:4326"]).contains("projected"));
+    assert!(refuse(&["status", dir]).contains("twin.toml"));
+    succeed(&["init", dir, "--crs", "EPSG:3014"]);
+    assert!(refuse(&["init", dir]).contains("twin"));
+    let said = refuse(&["ingest", dir, no_crs, "--collection", "hydrants"]);
+    assert!(
+        said.contains("hydrants.csv") && said.contains("--crs"),
+        "{said}"
+    );
+    let said = refuse(&["ingest", dir, no_crs, "--collection", "Brandposter"]);
+    assert!(said.contains("a-z"), "{said}");
+    succeed(&[
+        "ingest",
+        dir,
+        no_crs,
+        "--collection",
+        "hydrants",
+        "--crs",
+        "EPSG:3014",
+    ]);
+    let again = [
+        "ingest",
+        dir,
+        no_crs,
+        "--collection",
+        "hydrants",
+        "--crs",
+        "EPSG:3014",
+    ];
+    assert!(refuse(&again).contains("exists"));
+    assert_eq!(run(&["ingest", dir]).status.code(), Some(2), "bad usage");
 }

@@ -4,6 +4,7 @@
 //! It knows nothing of the store.
 
 mod error;
+mod guard;
 mod kind;
 mod layer;
 mod report;

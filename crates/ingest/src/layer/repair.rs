@@ -8,8 +8,6 @@
 //! vanishes, and then takes the holes out of the shell. Where the two disagree,
 //! nobody can know what was meant, and the feature is left out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use geo::algorithm::bool_ops::{BooleanOps, FillRule, OpType, unary_union};
 use geo::algorithm::relate::Relate;
 use geo::coordinate_position::CoordPos;
@@ -19,6 +17,8 @@ use geo_types::{
     Coord, Geometry, GeometryCollection, Line, LineString, MultiLineString, MultiPoint,
     MultiPolygon, Polygon, Rect,
 };
+
+use crate::guard;
 
 /// How far the area of a repaired polygon may lie from the even-odd area, as a
 /// part of it: a sliver that a hole cuts off outside its shell, not a yard.
@@ -246,7 +246,7 @@ fn untangle(polygon: &Polygon<f64>) -> Result<MultiPolygon<f64>, Unusable> {
 /// Runs a boolean operation of a dependency, which may panic on input that
 /// nobody foresaw: one feature must not end the whole reading.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Unusable> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Unusable {
+    guard::guarded(work).ok_or_else(|| Unusable {
         code: "unrepairable",
         reason: "an invalid polygon on which the repair itself failed".to_owned(),
     })

@@ -14,6 +14,7 @@ use laz::record::{
 };
 
 use super::header::FileHeader;
+use crate::guard;
 
 /// Most points in a batch.
 pub(super) const BATCH_POINTS: u64 = 1_000_000;
@@ -631,8 +632,8 @@ fn damaged(first_point: u64, why: String) -> String {
 ///
 /// The checks above are meant to keep every panic away; this is for those nobody knows of.
 fn guarded<T, E: std::fmt::Display>(call: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("the codec failed".to_owned()),
+    match guard::guarded(call) {
+        Some(result) => result.map_err(|e| e.to_string()),
+        None => Err("the codec failed".to_owned()),
     }
 }

@@ -64,6 +64,10 @@ pub struct SurveyOptions {
     pub cell_size_m: Option<f64>,
 }
 
+/// No scanner is finer than a tenth of a millimetre, and with finer steps 32 bits would
+/// not reach across a municipality.
+const FINEST_STEP_M: f64 = 1e-4;
+
 /// What is known of a survey before its points are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SurveyHeader {
@@ -77,7 +81,7 @@ pub struct SurveyHeader {
     pub has_rgb: bool,
     /// Whether points carry near infrared.
     pub has_nir: bool,
-    /// Smallest x, y and z scale of the files, in metres.
+    /// Smallest x, y and z scale of the files, in metres, but a tenth of a millimetre at least.
     pub scale_m: [f64; 3],
     /// Made up, if any of the files says so of itself; else not known.
     pub data_origin: Option<DataOrigin>,
@@ -172,6 +176,7 @@ impl SurveyReader {
                 .iter()
                 .map(|file| file.scale_m()[axis])
                 .fold(f64::INFINITY, f64::min)
+                .max(FINEST_STEP_M)
         };
         let header = SurveyHeader {
             claimed_points: files
