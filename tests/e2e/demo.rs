@@ -196,7 +196,7 @@ fn the_ground_that_is_served_is_the_ground_that_the_generator_knows() {
     errors.sort_by(f64::total_cmp);
     let (median, p90) = (errors[errors.len() / 2], errors[errors.len() * 9 / 10]);
     eprintln!("ground against truth: median {median:.3} m, 90 % under {p90:.3} m");
-    // The filter of this version is a simple one; see docs/accuracy for its successor.
+    // The filter of this version is a simple one: walls and wood cost it some places.
     assert!(median < 0.15, "median error {median} m");
     assert!(p90 < 1.0, "a tenth of the places is over {p90} m off");
     assert!(server.stop());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use model::{Grid, PointBatch, PointFlags};
 
+use crate::scene::{Cell, GroundSource, Scene};
 use crate::{surface, terrain};
 
 /// Most cells of the box around a survey: 67 million, 8 km square at 1 m.
@@ -82,15 +83,6 @@ pub struct TooManyCells {
     pub y: f64,
 }
 
-/// How the ground was told from what stands on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroundSource {
-    /// By the survey's own classification: its points of class 2.
-    Classified,
-    /// By a morphological filter over the lowest returns.
-    Filtered,
-}
-
 /// Terrain and surface of a survey on one lattice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heights {
@@ -102,89 +94,11 @@ pub struct Heights {
     pub ground: GroundSource,
 }
 
-/// What is kept of the points of one cell. NaN where there were too few.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cell {
-    pub(crate) lowest: f32,
-    pub(crate) second_lowest: f32,
-    pub(crate) highest: f32,
-    pub(crate) second_highest: f32,
-    pub(crate) lowest_ground: f32,
-}
-
-impl Cell {
-    pub(crate) const EMPTY: Cell = Cell {
-        lowest: f32::NAN,
-        second_lowest: f32::NAN,
-        highest: f32::NAN,
-        second_highest: f32::NAN,
-        lowest_ground: f32::NAN,
-    };
-
-    #[expect(
-        clippy::neg_cmp_op_on_partial_ord,
-        reason = "comparisons with the NaN of an empty cell are false, and must count as true"
-    )]
-    fn add(&mut self, z: f32, ground: bool) {
-        if !(z >= self.lowest) {
-            self.second_lowest = self.lowest;
-            self.lowest = z;
-        } else if !(z >= self.second_lowest) {
-            self.second_lowest = z;
-        }
-        if !(z <= self.highest) {
-            self.second_highest = self.highest;
-            self.highest = z;
-        } else if !(z <= self.second_highest) {
-            self.second_highest = z;
-        }
-        if ground && !(z >= self.lowest_ground) {
-            self.lowest_ground = z;
-        }
-    }
-}
-
-impl Cell {
-    /// Takes what another cell holds, as if its points had been added here.
-    fn merge(&mut self, other: &Cell) {
-        if other.lowest.is_nan() {
-            return;
-        }
-        if self.lowest.is_nan() {
-            *self = *other;
-            return;
-        }
-        // The second of a pair is NaN where there was one point, and `min` passes over NaN.
-        let second =
-            |a: [f32; 2], b: [f32; 2], less: fn(f32, f32) -> f32, more: fn(f32, f32) -> f32| {
-                less(more(a[0], b[0]), less(a[1], b[1]))
-            };
-        let (low, high) = (
-            [self.lowest, self.second_lowest],
-            [self.highest, self.second_highest],
-        );
-        let other_low = [other.lowest, other.second_lowest];
-        let other_high = [other.highest, other.second_highest];
-        self.second_lowest = second(low, other_low, f32::min, f32::max);
-        self.lowest = low[0].min(other_low[0]);
-        self.second_highest = second(high, other_high, f32::max, f32::min);
-        self.highest = high[0].max(other_high[0]);
-        self.lowest_ground = self.lowest_ground.min(other.lowest_ground);
-    }
-}
-
 /// The cells of a square of [`BLOCK`] cells, row by row from the south-west.
 #[derive(Debug)]
 struct Block {
     cells: Box<[Cell]>,
     has_ground: bool,
-}
-
-/// The cells of a survey in one array, row by row from the north-west, with a margin.
-pub(crate) struct Scene {
-    pub(crate) cells: Vec<Cell>,
-    pub(crate) columns: usize,
-    pub(crate) cell_size_m: f64,
 }
 
 impl HeightGrid {

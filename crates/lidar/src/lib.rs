@@ -11,11 +11,13 @@
 mod fill;
 mod gather;
 mod morphology;
+mod scene;
 mod surface;
 mod terrain;
 mod threads;
 
 pub use gather::{
-    CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, GroundSource, HeightGrid,
-    Heights, MAX_CELLS, TooManyCells,
+    CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, HeightGrid, Heights, MAX_CELLS,
+    TooManyCells,
 };
+pub use scene::GroundSource;

@@ -1,7 +1,6 @@
 //! The surface: the highest return of each cell, mended a little.
 
-use crate::gather::{Cell, Scene};
-use crate::terrain::low_noise;
+use crate::scene::{Scene, around, low_noise, map, square};
 use crate::threads::for_each_row;
 
 /// A return that is higher than all others within two cells by this much is noise: a bird,
@@ -100,32 +99,6 @@ fn is_gap(values: &[f32], columns: usize, column: usize, row: usize) -> bool {
         })
 }
 
-impl Scene {
-    pub(crate) fn at(&self, column: usize, row: usize) -> &Cell {
-        &self.cells[row * self.columns + column]
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.cells.len() / self.columns
-    }
-}
-
-/// Returns what `of` makes of every cell.
-pub(crate) fn map(
-    scene: &Scene,
-    of: impl Fn(&Scene, usize, usize) -> f32 + Sync + Send,
-) -> Vec<f32> {
-    let mut out = vec![f32::NAN; scene.cells.len()];
-    for_each_row(&mut out, scene.columns, |row, values| {
-        for (column, value) in values.iter_mut().enumerate() {
-            if !scene.at(column, row).lowest.is_nan() {
-                *value = of(scene, column, row);
-            }
-        }
-    });
-    out
-}
-
 fn map_values(
     values: &[f32],
     columns: usize,
@@ -138,24 +111,6 @@ fn map_values(
         }
     });
     out
-}
-
-/// Calls `see` with each other cell that has points within `radius` cells, and the square of its distance.
-pub(crate) fn around(
-    scene: &Scene,
-    column: usize,
-    row: usize,
-    radius: usize,
-    mut see: impl FnMut(&Cell, f32),
-) {
-    for r in row.saturating_sub(radius)..=(row + radius).min(scene.rows() - 1) {
-        for c in column.saturating_sub(radius)..=(column + radius).min(scene.columns - 1) {
-            let other = scene.at(c, r);
-            if (c, r) != (column, row) && !other.lowest.is_nan() {
-                see(other, square(c.abs_diff(column), r.abs_diff(row)));
-            }
-        }
-    }
 }
 
 fn for_window(
@@ -175,8 +130,4 @@ fn for_window(
             }
         }
     }
-}
-
-fn square(a: usize, b: usize) -> f32 {
-    (a * a + b * b) as f32
 }

@@ -7,9 +7,8 @@
 //! bridges, which stay or go by their width, and cuts off the tops of sharp ridges.
 
 use crate::fill::fill;
-use crate::gather::{GroundSource, Scene};
 use crate::morphology::{close, open};
-use crate::surface::{around, map};
+use crate::scene::{GroundSource, Scene, low_noise, map};
 use crate::threads::for_each_row;
 
 /// Half-widths of the squares, in metres. The last is half the width of the largest building.
@@ -30,9 +29,6 @@ const MAX_STEP_M: f32 = 1.5;
 /// How far above the surface through the ground a return may lie and still be ground,
 /// in metres, on level ground.
 const TOLERANCE_M: f32 = 0.25;
-
-/// A lowest return below nearly all around it by this much is noise, in metres.
-const LOW_NOISE_M: f32 = 1.0;
 
 /// Gaps in the survey that terrain is carried over: up to twice this many metres.
 const CLOSING_M: f64 = 5.0;
@@ -117,26 +113,4 @@ fn filtered_ground(scene: &Scene) -> Vec<f32> {
             f32::NAN
         }
     })
-}
-
-/// Returns for each cell whether its lowest return is noise.
-///
-/// It is if at most one other cell within three has a return as low, to a metre, in an
-/// area that otherwise has points.
-pub(crate) fn low_noise(scene: &Scene) -> Vec<bool> {
-    let mut noise = vec![false; scene.cells.len()];
-    for_each_row(&mut noise, scene.columns, |row, cells| {
-        for (column, cell) in cells.iter_mut().enumerate() {
-            let limit = scene.at(column, row).lowest + LOW_NOISE_M;
-            if !limit.is_nan() {
-                let (mut present, mut as_low) = (0, 0);
-                around(scene, column, row, 3, |other, _| {
-                    present += 1;
-                    as_low += i32::from(other.lowest < limit);
-                });
-                *cell = present >= 6 && as_low <= 1;
-            }
-        }
-    });
-    noise
 }
