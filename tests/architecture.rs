@@ -101,10 +101,10 @@ fn reachable(name: &str) -> BTreeSet<&'static str> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<&str> = arrows.get(name).map(|to| to.to_vec()).unwrap_or_default();
     while let Some(next) = open.pop() {
-        if let Some((known, _)) = ARROWS.iter().find(|(known, _)| *known == next) {
-            if reached.insert(*known) {
-                open.extend(arrows[known].iter().copied());
-            }
+        if let Some((known, _)) = ARROWS.iter().find(|(known, _)| *known == next)
+            && reached.insert(*known)
+        {
+            open.extend(arrows[known].iter().copied());
         }
     }
     reached

@@ -1178,8 +1178,6 @@ pub(crate) fn round2(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn town() -> Town {

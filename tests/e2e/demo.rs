@@ -185,10 +185,10 @@ fn the_ground_that_is_served_is_the_ground_that_the_generator_knows() {
             let [x, y] = transform.xy([lon, lat]).expect("a place");
             let truth = data_samples::truth::ground_elevation_m(x, y);
             let path = format!("/identify?lon={lon}&lat={lat}&radius=1&collections=drone_2026");
-            if let Some(ground) = server.get(&path).json()["elevation"]["ground"].as_f64() {
-                if truth > 0.5 {
-                    errors.push((ground - truth).abs());
-                }
+            if let Some(ground) = server.get(&path).json()["elevation"]["ground"].as_f64()
+                && truth > 0.5
+            {
+                errors.push((ground - truth).abs());
             }
         }
     }

@@ -264,8 +264,6 @@ fn relation(relation: Relation) -> anyhow::Result<query::Relation> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

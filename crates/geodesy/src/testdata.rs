@@ -1,5 +1,4 @@
 //! Outside truth that several tests share.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

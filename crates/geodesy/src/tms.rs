@@ -547,8 +547,6 @@ fn known_crs(code: &str) -> Crs {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
     use crate::testdata::shared;
 

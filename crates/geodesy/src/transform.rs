@@ -340,8 +340,6 @@ fn pair_number(from: &str, to: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
     use proptest::prelude::*;
 
     use super::*;

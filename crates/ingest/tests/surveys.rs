@@ -3,7 +3,7 @@
 //! Files of `shared/data` are used where they are there; without them those tests say that
 //! they were skipped.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,6 @@
 //! The whole server without a port: every route as the public and as staff, on a small
 //! twin made here.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -267,8 +267,6 @@ fn records(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
     use model::PointFlags;
 

@@ -36,7 +36,7 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             "access": access,
             "files": meta.source.files,
             "delivered": meta.source.delivered.to_string(),
-            "report": report(&collection.report()?),
+            "report": report(collection.report()?),
         }));
     }
     let mut surveys = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             "access": access,
             "files": meta.source.files,
             "delivered": meta.source.delivered.to_string(),
-            "report": report(&survey.report()?),
+            "report": report(survey.report()?),
         }));
     }
     let object = json!({

@@ -330,8 +330,6 @@ fn geo_keys(geo: &Geo) -> Vec<u16> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
     use crate::files::Mapped;
     use crate::heights::HeightMap;

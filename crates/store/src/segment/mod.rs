@@ -32,8 +32,6 @@ const MAGIC: [u8; 8] = *b"fgb\x03fgb\0";
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::fs;
     use std::path::Path;
 

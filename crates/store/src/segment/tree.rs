@@ -185,8 +185,6 @@ fn hilbert(mut x: u32, mut y: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::collections::HashSet;
 
     use super::*;
