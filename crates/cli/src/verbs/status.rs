@@ -1,6 +1,7 @@
 //! `tvilling status`: what is in a twin.
 
-use model::Access;
+use anyhow::Context;
+use model::{Access, CollectionId, Source};
 use serde_json::{Value, json};
 
 use crate::arguments::TwinOnly;
@@ -9,7 +10,7 @@ use crate::output;
 pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
     let view = twin.snapshot()?.view(Access::Everything);
-    let public = |id: &model::CollectionId| {
+    let public = |id: &CollectionId| {
         configuration
             .settings
             .collections
@@ -28,16 +29,16 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             meta.title,
             meta.source.files.join(", ")
         );
-        collections.push(json!({
-            "id": meta.id.as_str(),
-            "title": meta.title,
-            "department": meta.department,
-            "features": meta.feature_count,
-            "access": access,
-            "files": meta.source.files,
-            "delivered": meta.source.delivered.to_string(),
-            "report": report(collection.report()?),
-        }));
+        let mut object = common(
+            &meta.id,
+            &meta.title,
+            meta.department.as_deref(),
+            &meta.source,
+            access,
+            collection.report()?,
+        )?;
+        object["features"] = json!(meta.feature_count);
+        collections.push(object);
     }
     let mut surveys = Vec::new();
     for survey in view.surveys() {
@@ -54,18 +55,18 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             meta.title,
             meta.source.files.join(", ")
         );
-        surveys.push(json!({
-            "id": meta.id.as_str(),
-            "title": meta.title,
-            "department": meta.department,
-            "points": meta.point_count,
-            "vertical": datum,
-            "flown": meta.flown.map(|day| day.to_string()),
-            "access": access,
-            "files": meta.source.files,
-            "delivered": meta.source.delivered.to_string(),
-            "report": report(survey.report()?),
-        }));
+        let mut object = common(
+            &meta.id,
+            &meta.title,
+            meta.department.as_deref(),
+            &meta.source,
+            access,
+            survey.report()?,
+        )?;
+        object["points"] = json!(meta.point_count);
+        object["vertical"] = json!(datum);
+        object["flown"] = json!(meta.flown.map(|day| day.to_string()));
+        surveys.push(object);
     }
     let object = json!({
         "name": configuration.settings.name,
@@ -77,7 +78,24 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A stored report as an object again.
-fn report(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or(Value::Null)
+/// What collections and surveys have in common; `report` is the text that the twin keeps.
+fn common(
+    id: &CollectionId,
+    title: &str,
+    department: Option<&str>,
+    source: &Source,
+    access: &str,
+    report: &str,
+) -> anyhow::Result<Value> {
+    let report: Value = serde_json::from_str(report)
+        .with_context(|| format!("the report that the twin keeps of {id} is damaged"))?;
+    Ok(json!({
+        "id": id.as_str(),
+        "title": title,
+        "department": department,
+        "access": access,
+        "files": source.files,
+        "delivered": source.delivered.to_string(),
+        "report": report,
+    }))
 }
