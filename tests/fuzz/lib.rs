@@ -3,10 +3,17 @@
 //! A reader may refuse; it must not panic, hang, or take memory by a claim. Files lie in
 //! memory where the system has such a folder, so that writing them costs little.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use geodesy::Crs;
 use ingest::{LayerOptions, SurveyOptions, SurveyReader};
+use model::{
+    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Feature, FeatureId, GeometryKind, Grid, PointBatch,
+    Schema, Source, Survey, Value, VerticalDatum,
+};
+use store::{Error, HeightKind, PointLayout, PutMode, Twin};
 
 fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
@@ -55,4 +62,133 @@ pub fn survey(name: &str, bytes: &[u8]) {
     if let Ok(reader) = SurveyReader::open(&[path], &options) {
         let _ = reader.read::<ingest::Error>(&mut |_| Ok(()));
     }
+}
+
+/// A whole small twin, made once, whose files a target overwrites one at a time.
+static TWIN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let folder = folder();
+    make_twin(folder.path()).expect("a small twin");
+    folder
+});
+
+fn make_twin(folder: &Path) -> Result<(), Error> {
+    let twin = Twin::create(folder, "Fuzz", "EPSG:3006")?;
+    let source = || Source { files: Vec::new(), delivered: "2026-11-22T12:00:00Z".parse().expect("an instant") };
+    let id = |text: &str| CollectionId::new(text).expect("an id");
+    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+    let all = Collection {
+        id: id("all"),
+        title: "All".to_owned(),
+        department: None,
+        schema: Schema {
+            columns: vec![column("name", ColumnKind::Text), column("number", ColumnKind::Number)],
+            geometry: GeometryKind::Mixed,
+        },
+        feature_count: 0,
+        bounds: None,
+        source: source(),
+        data_origin: None,
+    };
+    let features = (1..40).map(|n| Feature {
+        id: FeatureId::new(n).expect("a small id"),
+        geometry: Some(geo_types::Geometry::Point(geo_types::Point::new(n as f64, 2.0 * n as f64))),
+        values: vec![Value::Text(format!("name {n}")), Value::Number(n as f64)],
+    });
+    let mut change = twin.begin()?;
+    change.put_features(all, features.collect(), PutMode::Create, "{}")?;
+    let layout =
+        PointLayout { crs_wkt: "PROJCS[\"none\"]".to_owned(), scale_m: [0.01; 3], has_rgb: false, has_nir: false };
+    let mut points = change.begin_survey(layout)?;
+    points.write(&PointBatch {
+        x: vec![1.0, 2.0],
+        y: vec![1.0, 2.0],
+        z: vec![1.0, 2.0],
+        intensity: vec![1; 2],
+        return_number: vec![1; 2],
+        number_of_returns: vec![1; 2],
+        classification: vec![2; 2],
+        flags: vec![0; 2],
+        scan_angle_deg: vec![0.0; 2],
+        user_data: vec![0; 2],
+        point_source_id: vec![0; 2],
+        gps_time_s: vec![0.0; 2],
+        rgb: Vec::new(),
+        nir: Vec::new(),
+    })?;
+    let survey = Survey {
+        id: id("flight"),
+        title: "Flight".to_owned(),
+        department: None,
+        point_count: 0,
+        bounds: bounds([0.0, 0.0, 20.0, 10.0]),
+        elevation_range_m: [1.0, 2.0],
+        vertical: VerticalDatum::Unknown,
+        flown: None,
+        source: source(),
+        data_origin: None,
+    };
+    let mut grid = Grid::empty(0.0, 10.0, 1.0, 20, 10);
+    grid.values[..150].fill(12.5);
+    change.put_survey(survey, points, &grid, &grid, PutMode::Create, "{}")?;
+    change.commit()
+}
+
+fn bounds([west, south, east, north]: [f64; 4]) -> Bounds {
+    Bounds::new(west, south, east, north).expect("a box")
+}
+
+/// The one file of the twin that is in this folder and whose name ends so.
+fn file_of_twin(within: &str, ending: &str) -> PathBuf {
+    let entries = fs::read_dir(TWIN.path().join(within)).expect("a folder of the twin");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.find(|path| path.to_string_lossy().ends_with(ending)).expect("a file of that kind")
+}
+
+static CATALOG: LazyLock<PathBuf> = LazyLock::new(|| TWIN.path().join("catalog"));
+static SEGMENT: LazyLock<PathBuf> = LazyLock::new(|| file_of_twin("collections/all", ".fgb"));
+static TERRAIN: LazyLock<PathBuf> = LazyLock::new(|| file_of_twin("surveys/flight", "terrain.tif"));
+
+/// Puts the bytes in the place of the catalog, and reads the twin.
+pub fn catalog(bytes: &[u8]) {
+    read_twin_with(&CATALOG, bytes);
+}
+
+/// Puts the bytes in the place of a segment, and reads the twin.
+pub fn segment(bytes: &[u8]) {
+    read_twin_with(&SEGMENT, bytes);
+}
+
+/// Puts the bytes in the place of the terrain, and reads the twin.
+pub fn heights(bytes: &[u8]) {
+    read_twin_with(&TERRAIN, bytes);
+}
+
+/// Good files of a twin, each by the target that reads it.
+pub fn files_of_twin() -> Vec<(&'static str, Vec<u8>)> {
+    [("catalog", &CATALOG), ("segment", &SEGMENT), ("heights", &TERRAIN)]
+        .map(|(target, path)| (target, fs::read(path.as_path()).expect("a file of the twin")))
+        .into()
+}
+
+fn read_twin_with(file: &Path, bytes: &[u8]) {
+    fs::write(file, bytes).expect("a file of the twin");
+    let _ = read_twin(TWIN.path());
+}
+
+fn read_twin(folder: &Path) -> Result<(), Error> {
+    let view = Twin::open(folder)?.snapshot()?.view(Access::Everything);
+    let world = bounds([-1e9, -1e9, 1e9, 1e9]);
+    for collection in view.collections() {
+        let _ = collection.all().map(|all| all.take_while(Result::is_ok).count());
+        let _ = collection.within(&world).map(|found| found.take_while(Result::is_ok).count());
+        let _ = collection.get(FeatureId::new(7).expect("a small id"));
+        let _ = collection.page(Some(&world), None, 10);
+    }
+    for survey in view.surveys() {
+        let _ = survey.elevation(HeightKind::Terrain, [3.5, 3.5]);
+        for pixel_m in [1.0, 100.0] {
+            let _ = survey.window(HeightKind::Terrain, &bounds([0.0, 0.0, 20.0, 10.0]), pixel_m);
+        }
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use crate::features::link;
 use crate::page;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
+use crate::terrain::OVERLAY_QUERY;
 use crate::{Ramp, Style};
 
 /// The one style that there is. The page makes its dark theme out of it.
@@ -71,7 +72,9 @@ pub(crate) async fn style(
         let id = &entry.id;
         match &entry.kind {
             EntryKind::Survey(_) => {
-                let url = caller.base.url(&format!("/hillshade/{id}.json"));
+                let url = caller
+                    .base
+                    .url(&format!("/hillshade/{id}.json{OVERLAY_QUERY}"));
                 let source = json!({ "type": "raster", "url": url, "tileSize": 256 });
                 sources.insert(hillshade_source(id.as_str()), source);
             }
@@ -191,7 +194,7 @@ fn relief(entries: &[Entry]) -> Vec<Value> {
                 "source": hillshade_source(entry.id.as_str()),
                 "layout": { "visibility": if i == 0 { "visible" } else { "none" } },
                 "paint": {
-                    "raster-opacity": ["interpolate", ["linear"], ["zoom"], 10, 0.75, 17, 0.4],
+                    "raster-opacity": ["interpolate", ["linear"], ["zoom"], 10, 0.9, 17, 0.6],
                     "raster-fade-duration": 150,
                 },
                 "metadata": metadata(entry, false, None),

@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 use store::HeightKind;
-use tiler::ImageFormat;
+use tiler::{ImageFormat, Shading};
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
-use crate::params::{Parameters, json_only};
+use crate::params::{Checked, Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 
@@ -24,17 +24,39 @@ const MAX_ZOOM: u8 = 17;
 
 /// What is drawn of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
+enum Drawing {
     Terrain,
-    Hillshade,
+    Hillshade(Shading),
 }
 
-impl Family {
+impl Drawing {
     fn name(self) -> &'static str {
         match self {
-            Family::Terrain => "terrain",
-            Family::Hillshade => "hillshade",
+            Drawing::Terrain => "terrain",
+            Drawing::Hillshade(_) => "hillshade",
         }
+    }
+
+    /// What its addresses end with.
+    fn query(self) -> &'static str {
+        match self {
+            Drawing::Terrain | Drawing::Hillshade(Shading::Grey) => "",
+            Drawing::Hillshade(Shading::Overlay) => OVERLAY_QUERY,
+        }
+    }
+}
+
+/// The parameter that chooses how relief is painted.
+const STYLE: &str = "style";
+
+/// What chooses relief that is clear where the ground is level.
+pub(crate) const OVERLAY_QUERY: &str = "?style=overlay";
+
+fn shading(parameters: &Checked) -> Result<Shading, Problem> {
+    match parameters.text(STYLE) {
+        None | Some("grey") => Ok(Shading::Grey),
+        Some("overlay") => Ok(Shading::Overlay),
+        Some(other) => Err(Problem::bad_parameter(STYLE, other, "grey or overlay")),
     }
 }
 
@@ -45,7 +67,8 @@ pub(crate) async fn terrain(
     Path(parts): Path<(String, String, String, String)>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    tile(&app, &caller, Family::Terrain, parts, parameters).await
+    parameters.only(&[])?;
+    tile(&app, &caller, Drawing::Terrain, parts).await
 }
 
 /// `GET /hillshade/SURVEY/Z/X/Y.png|webp`.
@@ -55,7 +78,8 @@ pub(crate) async fn hillshade(
     Path(parts): Path<(String, String, String, String)>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    tile(&app, &caller, Family::Hillshade, parts, parameters).await
+    let drawing = Drawing::Hillshade(shading(&parameters.only(&[STYLE])?)?);
+    tile(&app, &caller, drawing, parts).await
 }
 
 /// `GET /terrain/SURVEY.json`.
@@ -65,7 +89,8 @@ pub(crate) async fn terrain_tilejson(
     Path(file): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    tilejson(&app, &caller, Family::Terrain, &file, parameters).await
+    json_only(parameters)?;
+    tilejson(&app, &caller, Drawing::Terrain, &file).await
 }
 
 /// `GET /hillshade/SURVEY.json`.
@@ -75,20 +100,21 @@ pub(crate) async fn hillshade_tilejson(
     Path(file): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    tilejson(&app, &caller, Family::Hillshade, &file, parameters).await
+    let parameters = parameters.only(&["f", STYLE])?;
+    parameters.format(&["json"])?;
+    let drawing = Drawing::Hillshade(shading(&parameters)?);
+    tilejson(&app, &caller, drawing, &file).await
 }
 
 async fn tile(
     app: &App,
     caller: &Caller,
-    family: Family,
+    drawing: Drawing,
     (id, z, x, file): (String, String, String, String),
-    parameters: Parameters,
 ) -> Result<Response, Problem> {
     let survey = caller
         .survey(&id)
         .map_err(|problem| no_heights(caller, &id, problem))?;
-    parameters.only(&[])?;
     let (y, format, media_type) = match file.rsplit_once('.') {
         Some((y, "png")) => (y, ImageFormat::Png, "image/png"),
         Some((y, "webp")) => (y, ImageFormat::WebP, "image/webp"),
@@ -109,28 +135,25 @@ async fn tile(
     let key = TileKey {
         class: caller.class,
         content: content_hash([(id.as_str(), survey.version())]),
-        kind: match (family, format) {
-            (Family::Terrain, ImageFormat::Png) => "terrain.png",
-            (Family::Terrain, ImageFormat::WebP) => "terrain.webp",
-            (Family::Hillshade, ImageFormat::Png) => "hillshade.png",
-            (Family::Hillshade, ImageFormat::WebP) => "hillshade.webp",
+        kind: match (drawing, format) {
+            (Drawing::Terrain, ImageFormat::Png) => "terrain.png",
+            (Drawing::Terrain, ImageFormat::WebP) => "terrain.webp",
+            (Drawing::Hillshade(Shading::Grey), ImageFormat::Png) => "hillshade.png",
+            (Drawing::Hillshade(Shading::Grey), ImageFormat::WebP) => "hillshade.webp",
+            (Drawing::Hillshade(Shading::Overlay), ImageFormat::Png) => "overlay.png",
+            (Drawing::Hillshade(Shading::Overlay), ImageFormat::WebP) => "overlay.webp",
         },
         tms: &tms.id,
         tile,
     };
     let make = app.compute(move || {
-        let draw = match family {
-            Family::Terrain => tiler::terrain_rgb_tile,
-            Family::Hillshade => tiler::hillshade_tile,
-        };
-        let bytes = draw(
-            &survey,
-            HeightKind::Terrain,
-            tms,
-            tile,
-            TILE_SIZE_PX,
-            format,
-        )?;
+        let (kind, size) = (HeightKind::Terrain, TILE_SIZE_PX);
+        let bytes = match drawing {
+            Drawing::Terrain => tiler::terrain_rgb_tile(&survey, kind, tms, tile, size, format),
+            Drawing::Hillshade(shading) => {
+                tiler::hillshade_tile(&survey, kind, tms, tile, size, format, shading)
+            }
+        }?;
         Ok(Some(Content::new(media_type, bytes)))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {
@@ -142,23 +165,22 @@ async fn tile(
 async fn tilejson(
     app: &App,
     caller: &Caller,
-    family: Family,
+    drawing: Drawing,
     file: &str,
-    parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let name = family.name();
+    let name = drawing.name();
     let Some(id) = file.strip_suffix(".json") else {
         return Err(Problem::no_such_page(&format!("/{name}/{file}")));
     };
     let survey = caller
         .survey(id)
         .map_err(|problem| no_heights(caller, id, problem))?;
-    json_only(parameters)?;
     let entry = catalogue::find(app.settings(), &caller.view, id)
         .ok_or_else(|| Problem::no_collection(id))?;
+    let query = drawing.query();
     let tiles = caller
         .base
-        .url(&format!("/{name}/{id}/{{z}}/{{x}}/{{y}}.png"));
+        .url(&format!("/{name}/{id}/{{z}}/{{x}}/{{y}}.png{query}"));
     let mut document = json!({
         "tilejson": "3.0.0",
         "name": entry.title.sv,
@@ -170,7 +192,7 @@ async fn tilejson(
         "tileSize": TILE_SIZE_PX,
         "tvilling:datum": catalogue::datum_text(&survey.meta().vertical),
     });
-    if family == Family::Terrain {
+    if drawing == Drawing::Terrain {
         document["encoding"] = json!("mapbox");
     }
     put_bounds(app, &mut document, Some(&survey.meta().bounds), MAX_ZOOM);

@@ -176,6 +176,16 @@ pub enum ImageFormat {
     WebP,
 }
 
+/// How shaded relief is painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shading {
+    /// Grey, opaque wherever there is data; level ground is 180 of 255.
+    Grey,
+    /// To be laid over a map: black in the shade and white in the light, the more opaque
+    /// the further from level ground, which is clear.
+    Overlay,
+}
+
 /// Makes a shaded relief tile: grey with alpha, transparent without data.
 ///
 /// Four soft lights, the strongest from the north-west of the twin's grid, over true
@@ -192,8 +202,9 @@ pub fn hillshade_tile(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
+    shading: Shading,
 ) -> Result<Vec<u8>, Error> {
-    raster::hillshade(survey, kind, tms, tile, size_px, format)
+    raster::hillshade(survey, kind, tms, tile, size_px, format, shading)
 }
 
 /// Makes a terrain-RGB tile (Mapbox encoding); 0 m where there is no data.

@@ -8,7 +8,7 @@ use model::{Bounds, Grid, TileCoord};
 use store::{HeightKind, SurveyView};
 
 use crate::positions::{PixelGrid, PixelRect};
-use crate::{Error, ImageFormat, ways};
+use crate::{Error, ImageFormat, Shading, ways};
 
 /// Largest side of an image, in pixels: four times the tiles of usual clients at
 /// twice their resolution. A request cannot make us hold more than some 100 MB.
@@ -285,18 +285,36 @@ pub(crate) fn hillshade(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
+    shading: Shading,
 ) -> Result<Vec<u8>, Error> {
     let scene = Scene::of_tile(survey, kind, tms, tile, size_px)?;
-    scene.encode(&hillshade_pixels(&scene), ExtendedColorType::La8, format)
+    let pixels = hillshade_pixels(&scene, shading);
+    scene.encode(&pixels, ExtendedColorType::La8, format)
 }
 
-fn hillshade_pixels(scene: &Scene) -> Vec<u8> {
+fn hillshade_pixels(scene: &Scene, shading: Shading) -> Vec<u8> {
     let mut pixels = vec![0; scene.len() * 2];
     scene.paint(slopes, |place, slope| {
-        pixels[place * 2] = (brightness(slope) * 255.0).round() as u8;
-        pixels[place * 2 + 1] = 255;
+        let brightness = brightness(slope);
+        let grey_and_alpha = match shading {
+            Shading::Grey => [brightness, 1.0],
+            Shading::Overlay => overlay(brightness),
+        };
+        pixels[place * 2..place * 2 + 2]
+            .copy_from_slice(&grey_and_alpha.map(|share| (share * 255.0).round() as u8));
     });
     pixels
+}
+
+/// Black or white, and how much of it: nothing where the ground is level, all where no
+/// light falls or the light falls straight.
+fn overlay(brightness: f32) -> [f32; 2] {
+    let level = LIGHT_ALTITUDE_DEG.to_radians().sin();
+    if brightness < level {
+        [0.0, 1.0 - brightness / level]
+    } else {
+        [1.0, (brightness - level) / (1.0 - level)]
+    }
 }
 
 /// See [`crate::terrain_rgb_tile`].

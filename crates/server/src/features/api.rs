@@ -96,13 +96,13 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 31] = [
         "/hillshade/{file}",
         "TileJSON of shaded relief, SURVEY.json",
         JSON,
-        &["f"],
+        &["f", "style"],
     ),
     (
         "/hillshade/{survey}/{z}/{x}/{file}",
         "Shaded relief tile, Y.png or Y.webp",
         "image/png",
-        &[],
+        &["style"],
     ),
     (
         "/identify",
@@ -214,6 +214,7 @@ fn parameter(name: &str, place: &str, required: bool) -> Value {
         }
         "z" | "x" | "row" | "col" | "after" => json!({ "type": "integer", "minimum": 0 }),
         "geometry" => json!({ "type": "boolean", "default": true }),
+        "style" => json!({ "type": "string", "enum": ["grey", "overlay"], "default": "grey" }),
         _ => json!({ "type": "string" }),
     };
     let mut parameter = json!({

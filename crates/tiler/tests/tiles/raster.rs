@@ -1,7 +1,7 @@
 use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Grid, TileCoord};
 use store::{HeightKind, SurveyView};
-use tiler::{ImageFormat, hillshade_tile, terrain_rgb_tile};
+use tiler::{ImageFormat, Shading, hillshade_tile, terrain_rgb_tile};
 
 use crate::town::{CENTRE, Town};
 
@@ -40,9 +40,13 @@ fn terrain_tile(survey: &SurveyView, tile: TileCoord, format: ImageFormat) -> im
 }
 
 fn hillshade(survey: &SurveyView, tile: TileCoord) -> image::GrayAlphaImage {
+    shaded(survey, tile, Shading::Grey)
+}
+
+fn shaded(survey: &SurveyView, tile: TileCoord, shading: Shading) -> image::GrayAlphaImage {
     let kind = HeightKind::Terrain;
     let format = ImageFormat::Png;
-    let bytes = hillshade_tile(survey, kind, mercator(), tile, SIZE, format).unwrap();
+    let bytes = hillshade_tile(survey, kind, mercator(), tile, SIZE, format, shading).unwrap();
     image::load_from_memory(&bytes).unwrap().to_luma_alpha8()
 }
 
@@ -135,6 +139,38 @@ fn level_ground_is_evenly_grey_and_the_north_west_side_of_a_hill_is_brighter() {
 }
 
 #[test]
+fn relief_laid_over_a_map_is_clear_where_level_and_shades_as_much_as_the_grey_one() {
+    let town = Town::new("EPSG:3014");
+    let level = town.put_survey("level", &terrain(300, 1.0, |_, _| 12.0));
+    let clear = shaded(&level, centre_tile(17), Shading::Overlay);
+    assert!(clear.pixels().all(|p| p.0[1] == 0));
+
+    let survey = town.put_survey("hills", &terrain(300, 1.0, hills));
+    let tile = centre_tile(17);
+    let grey = hillshade(&survey, tile);
+    let over = shaded(&survey, tile, Shading::Overlay);
+    let level = 255.0 * 0.5_f64.sqrt();
+    let (mut darker, mut lighter) = (0, 0);
+    for (grey, over) in grey.pixels().zip(over.pixels()) {
+        let ([grey, there], [paint, alpha]) = (grey.0, over.0);
+        if there == 0 {
+            assert_eq!(alpha, 0);
+            continue;
+        }
+        // Painted over the grey of level ground, it gives the grey relief back.
+        let share = f64::from(alpha) / 255.0;
+        let painted = level + (f64::from(paint) - level) * share;
+        assert!((painted - f64::from(grey)).abs() < 1.1, "{grey} {over:?}");
+        match paint {
+            0 => darker += 1,
+            255 => lighter += 1,
+            other => panic!("{other} is neither black nor white"),
+        }
+    }
+    assert!(darker > 1000 && lighter > 1000);
+}
+
+#[test]
 fn holes_in_the_data_are_transparent_in_relief_and_level_in_terrain() {
     let town = Town::new("EPSG:3014");
     let with_hole = |x: f64, y: f64| {
@@ -165,7 +201,8 @@ fn four_tiles_together_are_one_tile_of_twice_the_size_of_the_level_above() {
     let kind = HeightKind::Terrain;
     for z in [10, 15, 18] {
         let parent = centre_tile(z);
-        let whole = hillshade_tile(&survey, kind, mercator(), parent, 512, ImageFormat::Png);
+        let (format, grey) = (ImageFormat::Png, Shading::Grey);
+        let whole = hillshade_tile(&survey, kind, mercator(), parent, 512, format, grey);
         let whole = image::load_from_memory(&whole.unwrap())
             .unwrap()
             .to_luma_alpha8();
@@ -196,7 +233,8 @@ fn tiles_are_made_in_the_twins_own_grid_and_for_the_whole_world() {
     let tms = TileMatrixSet::by_id("EPSG:3014").unwrap();
     let tile = tms.tile_at(12, CENTRE).unwrap();
     let kind = HeightKind::Surface;
-    let bytes = hillshade_tile(&survey, kind, tms, tile, SIZE, ImageFormat::WebP).unwrap();
+    let (format, grey) = (ImageFormat::WebP, Shading::Grey);
+    let bytes = hillshade_tile(&survey, kind, tms, tile, SIZE, format, grey).unwrap();
     let image = image::load_from_memory(&bytes).unwrap().to_luma_alpha8();
     assert!(image.pixels().any(|p| p.0[1] == 255));
 
@@ -207,6 +245,6 @@ fn tiles_are_made_in_the_twins_own_grid_and_for_the_whole_world() {
     let afar = TileCoord::new(14, 0, 0).unwrap();
     let sea = terrain_tile(&survey, afar, ImageFormat::Png);
     assert!(sea.pixels().all(|p| p.0 == [1, 134, 160]));
-    let bad = hillshade_tile(&survey, kind, tms, tile, 0, ImageFormat::Png);
+    let bad = hillshade_tile(&survey, kind, tms, tile, 0, ImageFormat::Png, grey);
     assert!(bad.is_err());
 }
