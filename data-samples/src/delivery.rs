@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::formats::{
     Attribute, CsvSink, FlatGeobufSink, GeoJsonSink, GeoPackage, Record, ShapefileSink, Sink,
 };
+use crate::ground::{DEPTH_M, WIDTH_M};
 use crate::layers;
 use crate::manifest::{FileEntry, Manifest, sha256_of};
 use crate::survey::{SURVEYS, fly};
@@ -254,8 +255,8 @@ pub(crate) fn deliver(dir: &Path, districts: u32) -> Result<Manifest, Error> {
                 format!("D{district:03}-")
             },
             [
-                ORIGIN[0] + f64::from(column) * crate::terrain::WIDTH_M,
-                ORIGIN[1] + f64::from(row) * crate::terrain::DEPTH_M,
+                ORIGIN[0] + f64::from(column) * WIDTH_M,
+                ORIGIN[1] + f64::from(row) * DEPTH_M,
             ],
         );
         for ((delivery, sink), count) in deliveries().zip(&mut sinks).zip(&mut counts) {

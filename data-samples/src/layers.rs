@@ -4,12 +4,14 @@ use geo_types::{Coord, Geometry, LineString, Point, Polygon};
 use serde_json::{Value, json};
 
 use crate::formats::{Attribute, Kind, Record};
+use crate::ground::{INLAND_END_M, WIDTH_M};
 use crate::plan::{
     BREAKWATER, COLUMN_STREETS, Class, JETTIES, QUAY, ROW_STREETS, Use, half_carriageway_m,
 };
+use crate::plane::{distance, left_of, round2, unit};
 use crate::random::Random;
-use crate::terrain::{INLAND_END_M, SKERRIES, STREAM_HALF_WIDTH_M, WIDTH_M, stream_along_m};
-use crate::town::{Link, Town, round2};
+use crate::terrain::{SKERRIES, STREAM_HALF_WIDTH_M, stream_along_m};
+use crate::town::{Link, Town};
 
 const ORIGIN: Attribute = ("data_origin", Kind::Text);
 const MADE_BY: Attribute = ("generator", Kind::Text);
@@ -388,7 +390,7 @@ pub(crate) fn signs(town: &Town) -> Vec<Record> {
             let (at, d) = link.at(measure);
             let off =
                 (half_carriageway_m(link.class) + 0.9) * if side == "höger" { -1.0 } else { 1.0 };
-            let geometry = point([at[0] - d[1] * off, at[1] + d[0] * off]);
+            let geometry = point(left_of(at, d, off));
             let year = 2003 + random.below(23);
             let uppsatt = format!(
                 "{year}-{:02}-{:02}",
@@ -1185,7 +1187,7 @@ pub(crate) fn hydrants(town: &Town) -> Vec<Record> {
         );
         let number = records.len() + 1;
         records.push(record(
-            point([at[0] - d[1] * off, at[1] + d[0] * off]),
+            point(left_of(at, d, off)),
             vec![
                 json!(format!("{}BP-{number:03}", town.prefix)),
                 json!(number),
@@ -1351,7 +1353,7 @@ fn quad(town: &Town, [west, south, east, north]: [f64; 4]) -> Geometry<f64> {
     let mut ring = Vec::new();
     for k in 0..4 {
         let (from, to) = (corners[k], corners[(k + 1) % 4]);
-        let steps = (crate::town::distance(from, to) / 10.0).ceil() as usize;
+        let steps = (distance(from, to) / 10.0).ceil() as usize;
         for step in 0..steps {
             let t = step as f64 / steps as f64;
             ring.push(town.terrain.world_from_town([
@@ -1381,11 +1383,8 @@ fn offset(line: &[[f64; 2]], distance_m: f64) -> Vec<[f64; 2]> {
     (0..=last)
         .map(|i| {
             let (before, after) = (line[i.saturating_sub(1)], line[(i + 1).min(last)]);
-            let d = crate::terrain::unit([after[0] - before[0], after[1] - before[1]]);
-            [
-                line[i][0] - d[1] * distance_m,
-                line[i][1] + d[0] * distance_m,
-            ]
+            let d = unit([after[0] - before[0], after[1] - before[1]]);
+            left_of(line[i], d, distance_m)
         })
         .collect()
 }

@@ -14,9 +14,11 @@
 
 mod delivery;
 mod formats;
+mod ground;
 mod layers;
 mod manifest;
 mod plan;
+mod plane;
 mod projection;
 mod random;
 mod roof;

@@ -1,7 +1,8 @@
 //! The plan of the town in town coordinates: streets, and what each block is for.
 
+use crate::ground::{INLAND_END_M, Material, WIDTH_M};
+use crate::plane::distance_to_segment;
 use crate::random::Random;
-use crate::terrain::{INLAND_END_M, Material, WIDTH_M};
 
 /// How important a street is, as the street department says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -321,15 +322,6 @@ pub(crate) fn distance_to_breakwater_m(place: [f64; 2]) -> f64 {
         .windows(2)
         .map(|pair| distance_to_segment(place, pair[0], pair[1]))
         .fold(f64::INFINITY, f64::min)
-}
-
-/// Returns the distance of a place from a line between two others, in the plane.
-pub(crate) fn distance_to_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
-    let d = [b[0] - a[0], b[1] - a[1]];
-    let t = ((p[0] - a[0]) * d[0] + (p[1] - a[1]) * d[1]) / (d[0] * d[0] + d[1] * d[1]);
-    let t = t.clamp(0.0, 1.0);
-    let off = [p[0] - a[0] - t * d[0], p[1] - a[1] - t * d[1]];
-    (off[0] * off[0] + off[1] * off[1]).sqrt()
 }
 
 /// Edges of the town's plan along the shore, from west to east.

@@ -2,9 +2,10 @@
 
 use libm::floor;
 
+use crate::ground::{DEPTH_M, Ground, Material, WIDTH_M};
 use crate::plan::JETTIES;
+use crate::plane::distance;
 use crate::random::Random;
-use crate::terrain::{DEPTH_M, Ground, Material, WIDTH_M};
 use crate::town::Town;
 
 /// Side of the cells in which objects are looked up.
@@ -110,8 +111,7 @@ impl<'a> Scene<'a> {
             scene.insert([mast[0], mast[1]], 2.5, Object::Mast(i as u32));
         }
         for (i, pair) in masts.windows(2).enumerate() {
-            let half =
-                crate::town::distance([pair[0][0], pair[0][1]], [pair[1][0], pair[1][1]]) / 2.0;
+            let half = distance([pair[0][0], pair[0][1]], [pair[1][0], pair[1][1]]) / 2.0;
             for step in 0..20 {
                 let t = (f64::from(step) + 0.5) / 20.0;
                 let at = [

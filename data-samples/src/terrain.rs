@@ -8,16 +8,13 @@
 
 use libm::{floor, sin};
 
+use crate::ground::{DEPTH_M, Ground, Material, WIDTH_M};
 use crate::plan::{
-    self, COLUMN_STREETS, QUAY, ROW_STREETS, STREAM_GAP, StreetPlan, half_carriageway_m,
+    COLUMN_STREETS, QUAY, ROW_STREETS, STREAM_GAP, StreetPlan, distance_to_breakwater_m,
+    half_carriageway_m,
 };
+use crate::plane::unit;
 
-/// Size of a district, west to east.
-pub const WIDTH_M: f64 = 1200.0;
-/// Size of a district, south to north.
-pub const DEPTH_M: f64 = 930.0;
-/// Largest `inland` that parcels and land cover reach.
-pub(crate) const INLAND_END_M: f64 = 700.0;
 /// Northing of the shore line, were it straight, above the south edge.
 const SHORE_M: f64 = 205.0;
 /// Half the width of the stream.
@@ -26,36 +23,6 @@ pub(crate) const STREAM_HALF_WIDTH_M: f64 = 3.2;
 const TABLE_STEP_M: f64 = 4.0;
 
 const TURN: f64 = 2.0 * std::f64::consts::PI;
-
-/// What the ground is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Material {
-    /// Sea or stream.
-    Water,
-    /// A street or a yard with asphalt.
-    Asphalt,
-    /// A path or yard with gravel.
-    Gravel,
-    /// The concrete of the quay.
-    Concrete,
-    /// Lawns and gardens.
-    Grass,
-    /// The floor of a wood.
-    Wood,
-    /// The beach.
-    Sand,
-    /// Bare rock of the skerries and the breakwater.
-    Rock,
-}
-
-/// The ground at one place.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ground {
-    /// Elevation of the bare earth, or of the water where there is water, in RH 2000.
-    pub elevation_m: f64,
-    /// What it is made of.
-    pub material: Material,
-}
 
 /// A skerry in the bay. Its outline is a circle that was pulled in two, three and
 /// four directions.
@@ -266,7 +233,7 @@ impl Terrain {
             }
         }
         // The breakwater shelters the harbour.
-        let off = plan::distance_to_breakwater_m([along, inland]);
+        let off = distance_to_breakwater_m([along, inland]);
         if off < 5.0 {
             return Ground {
                 elevation_m: 1.9 - 0.06 * off * off + 0.15 * sin(along * 1.7) * sin(inland * 1.3),
@@ -389,11 +356,6 @@ fn natural_m(town: [f64; 2]) -> f64 {
 pub(crate) fn smoothstep(t: f64) -> f64 {
     let t = t.clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
-}
-
-pub(crate) fn unit([x, y]: [f64; 2]) -> [f64; 2] {
-    let length = (x * x + y * y).sqrt();
-    [x / length, y / length]
 }
 
 #[cfg(test)]

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ground::Material;
 use crate::plan::{
     ALONG_ENDS_M, BRIDGE_ROWS, COLUMN_STREETS, Class, INLAND_ENDS_M, PARK_PATHS, PROMENADE_M, QUAY,
-    ROW_STREETS, STREAM_GAP, StreetPlan, Use, block_use, distance_to_segment, half_carriageway_m,
-    half_corridor_m,
+    ROW_STREETS, STREAM_GAP, StreetPlan, Use, block_use, half_carriageway_m, half_corridor_m,
 };
+use crate::plane::{distance, distance_to_segment, left_of, round2};
 use crate::random::Random;
 use crate::roof::{Building, RoofShape};
-use crate::terrain::{
-    Material, SKERRIES, STREAM_HALF_WIDTH_M, Terrain, stream_along_m, street_level_m,
-};
+use crate::terrain::{SKERRIES, STREAM_HALF_WIDTH_M, Terrain, stream_along_m, street_level_m};
 
 /// A link of the street network, from crossing to crossing.
 #[derive(Debug, Clone)]
@@ -921,11 +920,7 @@ impl Town {
                     let (place, d) = link.at(measure);
                     let side = if random.chance(0.5) { 1.0 } else { -1.0 };
                     let off = side * (half_carriageway_m(link.class) - 1.1);
-                    self.add_car(
-                        [place[0] - d[1] * off, place[1] + d[0] * off],
-                        d,
-                        &mut random,
-                    );
+                    self.add_car(left_of(place, d, off), d, &mut random);
                 }
                 measure += 6.5;
             }
@@ -1165,15 +1160,6 @@ fn bands(ends: [f64; 2], streets: impl Iterator<Item = (f64, f64)>) -> Vec<i64> 
 
 fn decimetres([a, b]: [f64; 2]) -> [i64; 2] {
     [(a * 10.0).round() as i64, (b * 10.0).round() as i64]
-}
-
-pub(crate) fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
-    let d = [b[0] - a[0], b[1] - a[1]];
-    (d[0] * d[0] + d[1] * d[1]).sqrt()
-}
-
-pub(crate) fn round2(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

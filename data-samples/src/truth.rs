@@ -14,9 +14,10 @@ use std::sync::LazyLock;
 
 use serde_json::json;
 
+pub use crate::ground::{DEPTH_M, Ground, Material, WIDTH_M};
+use crate::plane::round2;
 pub use crate::roof::{Building, RoofShape};
-pub use crate::terrain::{DEPTH_M, Ground, Material, WIDTH_M};
-use crate::town::{Town, round2};
+use crate::town::Town;
 use crate::{Error, ORIGIN, SEED};
 
 /// Side of a cell of `ground.asc`.
