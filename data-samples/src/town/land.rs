@@ -15,7 +15,7 @@ pub(crate) struct Piece {
     pub(crate) cover: &'static str,
     pub(crate) ring: Vec<[f64; 2]>,
     /// West, south, east and north edge in town decimetres.
-    pub(crate) edges: [i64; 4],
+    edges: [i64; 4],
     pub(crate) used_for: Option<Use>,
 }
 
