@@ -1,23 +1,17 @@
 //! Layers of every format: what each becomes, and what broken ones do.
 //!
-//! Good files are made here, by other hands than the readers' where there are
-//! any (SQLite, `flatgeobuf`'s writer, `shapefile`'s writer). Real and known-bad
-//! files come from the shared data, where that is there.
-
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Good files are made by other hands than the readers' where there are any (SQLite,
+//! `flatgeobuf`'s writer, `shapefile`'s writer).
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flatgeobuf::{ColumnType, FgbCrs, FgbWriter, FgbWriterOptions, GeometryType};
-use geodesy::Crs;
 use geozero::{ColumnValue, PropertyProcessor};
 use ingest::{Error, Layer, LayerOptions, Outcome, SourceKind, read_layer, source_kind};
 use model::{ColumnKind, GeometryKind, Value};
 
-fn crs(code: &str) -> Crs {
-    Crs::from_code(code).unwrap()
-}
+use crate::common::{crs, shared, write};
 
 fn options() -> LayerOptions {
     LayerOptions {
@@ -30,9 +24,7 @@ fn options() -> LayerOptions {
 
 fn read_as(name: &str, bytes: &[u8], options: &LayerOptions) -> Result<Layer, Error> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(name);
-    std::fs::write(&path, bytes).unwrap();
-    read_layer(&path, options)
+    read_layer(&write(folder.path(), name, bytes), options)
 }
 
 fn read(name: &str, bytes: &[u8]) -> Layer {
@@ -193,17 +185,16 @@ fn shapefile() -> Shapefile {
 
 fn read_shapefile(parts: &Shapefile) -> Result<Layer, Error> {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.shp"), &parts.shp).unwrap();
-    std::fs::write(folder.path().join("a.dbf"), &parts.dbf).unwrap();
-    std::fs::write(folder.path().join("a.prj"), &parts.prj).unwrap();
-    read_layer(&folder.path().join("a.shp"), &options())
+    let path = write(folder.path(), "a.shp", &parts.shp);
+    write(folder.path(), "a.dbf", &parts.dbf);
+    write(folder.path(), "a.prj", parts.prj.as_bytes());
+    read_layer(&path, &options())
 }
 
 #[test]
 fn a_source_is_told_by_its_content() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.geojson");
-    std::fs::write(&path, b"LASF").unwrap();
+    let path = write(folder.path(), "a.geojson", b"LASF");
     assert_eq!(source_kind(&path).unwrap(), SourceKind::Survey);
     std::fs::write(&path, GEOJSON).unwrap();
     assert_eq!(source_kind(&path).unwrap(), SourceKind::Layer);
@@ -341,8 +332,7 @@ fn a_geopackage_layer_is_chosen_by_name_and_keeps_its_types() {
 #[test]
 fn reading_a_geopackage_leaves_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("å ä?%23.gpkg");
-    std::fs::write(&path, geopackage(&["gator"])).unwrap();
+    let path = write(folder.path(), "å ä?%23.gpkg", &geopackage(&["gator"]));
     read_layer(&path, &options()).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -505,18 +495,6 @@ fn mutilated_files_neither_panic_nor_hang() {
             dbf,
             prj: shapefile.prj.clone(),
         });
-    }
-}
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if path.exists() {
-        Some(path)
-    } else {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        None
     }
 }
 

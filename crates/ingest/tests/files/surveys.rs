@@ -1,32 +1,16 @@
-//! Surveys through the public interface: real files, damaged files, and files made here.
-//!
-//! Files of `shared/data` are used where they are there; without them those tests say that
-//! they were skipped.
-
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Surveys, point by point: real files, damaged files, and files that las-rs makes here.
 
 use std::path::{Path, PathBuf};
 
-use geodesy::Crs;
 use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary};
 use model::{PointBatch, VerticalDatum};
 
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if path.exists() {
-        Some(path)
-    } else {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        None
-    }
-}
+use crate::common::{crs, shared, write};
 
-fn options(target: &str, crs: Option<&str>) -> SurveyOptions {
+fn options(target: &str, crs_code: Option<&str>) -> SurveyOptions {
     SurveyOptions {
-        target: Crs::from_code(target).unwrap(),
-        crs: crs.map(|code| Crs::from_code(code).unwrap()),
+        target: crs(target),
+        crs: crs_code.map(crs),
         vertical: None,
         // Terrain is not what these tests are about, and damaged coordinates lie far apart.
         cell_size_m: Some(10_000_000.0),
@@ -340,14 +324,8 @@ fn the_ground_of_delft_is_found_without_its_classification() {
     assert!(median.abs() < 0.1, "{median}");
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = folder.join(name);
-    std::fs::write(&path, bytes).unwrap();
-    path
-}
-
 fn with_wkt(code: &str) -> Vec<u8> {
-    let wkt = Crs::from_code(code).unwrap().wkt1().unwrap();
+    let wkt = crs(code).wkt1().unwrap();
     made(6, true, 100, &|builder| {
         builder.has_wkt_crs = true;
         builder.vlrs.push(las::Vlr {
@@ -414,11 +392,7 @@ fn a_survey_in_another_crs_is_put_in_that_of_the_twin() {
     let path = write(folder.path(), "a.laz", &with_wkt("EPSG:3006"));
     let options = options("EPSG:3014", None);
     let (points, summary) = read(&[path], &options).unwrap();
-    let to_target = geodesy::Transform::new(
-        &Crs::from_code("EPSG:3006").unwrap(),
-        &Crs::from_code("EPSG:3014").unwrap(),
-    )
-    .unwrap();
+    let to_target = geodesy::Transform::new(&crs("EPSG:3006"), &crs("EPSG:3014")).unwrap();
     let [x, y] = to_target.xy([600_000.0, 6_600_000.0]).unwrap();
     assert!((points.x[0] - x).abs() < 1e-6 && (points.y[0] - y).abs() < 1e-6);
     assert!(summary.bounds.contains([x, y]));
