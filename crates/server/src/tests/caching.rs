@@ -1,10 +1,8 @@
 //! ETag, 304, gzip, and what becomes of them when the twin changes.
 
 use axum::http::Method;
-use model::GeometryKind;
-use store::{PutMode, Twin};
 
-use super::{collection, feature, line, middle, town};
+use super::{middle, put_streets, town};
 
 #[tokio::test]
 async fn who_has_it_already_gets_304_and_head_gets_no_body() {
@@ -75,19 +73,7 @@ async fn a_new_state_of_the_twin_is_served_at_once() {
     let path = format!("/tiles/streets/{xyz}.mvt");
     let before = town.get(&path).await;
     assert!(before.text().contains("Storgatan"));
-    let twin = Twin::open(town.dir.path()).unwrap();
-    let mut change = twin.begin().unwrap();
-    let columns = ["link_id", "gatunamn", "data_origin"];
-    let renamed = feature(
-        1,
-        line([0., 10.], [100., 10.]),
-        &["L1", "Nygatan", "synthetic"],
-    );
-    let streets = collection("streets", "gata", GeometryKind::Line, &columns);
-    change
-        .put_features(streets, vec![renamed], PutMode::Replace, "{}")
-        .unwrap();
-    change.commit().unwrap();
+    put_streets(&town.twin, "Nygatan");
     let after = town.get(&path).await;
     assert!(after.text().contains("Nygatan") && !after.text().contains("Storgatan"));
     assert_ne!(before.header("etag"), after.header("etag"));

@@ -52,8 +52,8 @@ async fn a_click_answers_nearest_first_with_heights_and_related_features() {
 
     // The same place in other words.
     for query in [
-        "coords=150050,6500010&crs=EPSG:3014",
-        "coords=6500010,150050&crs=EPSG:3014",
+        "coords=153050,6919010&crs=EPSG:3014",
+        "coords=6919010,153050&crs=EPSG:3014",
         &format!("coords={lon},{lat}&crs=CRS84"),
     ] {
         let path = format!("/identify?{query}&radius=3&collections=streets&geometry=false");

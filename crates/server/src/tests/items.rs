@@ -43,9 +43,9 @@ async fn a_box_chooses_features_in_any_crs_and_either_order_of_swedish_axes() {
     for query in [
         format!("bbox={west},{south},{east},{north}"),
         format!("bbox={west},{south},0,{east},{north},100"),
-        format!("bbox=150000,6500050,150100,6500070&bbox-crs={uri}"),
-        format!("bbox=6500050,150000,6500070,150100&bbox-crs={uri}"),
-        "bbox=6500050,150000,6500070,150100&bbox-crs=EPSG:3014".to_owned(),
+        format!("bbox=153000,6919050,153100,6919070&bbox-crs={uri}"),
+        format!("bbox=6919050,153000,6919070,153100&bbox-crs={uri}"),
+        "bbox=6919050,153000,6919070,153100&bbox-crs=EPSG:3014".to_owned(),
         format!("bbox={south},{west},{north},{east}&bbox-crs=EPSG:4326"),
     ] {
         let got = town

@@ -13,41 +13,34 @@ mod operation;
 mod tiles;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use geo_types::{Geometry, LineString, Point, polygon};
+use fixtures::{ORIGIN, Town, feature, hectare, id, line, point, polygon, texts};
 use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{
-    Collection, CollectionId, Column, ColumnKind, DataOrigin, Feature, FeatureId, GeometryKind,
-    Grid, PointBatch, Role, Schema, Source, Survey, TileCoord, Value, VerticalDatum,
+    Collection, ColumnKind, Feature, FeatureId, GeometryKind, Role, Survey, TileCoord,
+    VerticalDatum,
 };
 use serde_json::Value as Json;
-use store::{PointLayout, PutMode, Twin};
 use tower::ServiceExt;
 
 use crate::{
     App, AttributeSettings, CollectionSettings, Department, Limits, Settings, Style, Text, router,
 };
 
-/// South-west corner of the small town, in EPSG:3014.
-const EAST: f64 = 150_000.0;
-const NORTH: f64 = 6_500_000.0;
-
 const SIGNS: u64 = 25;
 
-/// A twin with public streets, signs, counts and a survey, and a secret water network
-/// and survey, served; and a key of its staff.
-struct Town {
-    dir: tempfile::TempDir,
+/// [`twin`] as it is served, and a key of its staff.
+struct ServedTown {
+    twin: Town,
     app: App,
     routes: Router,
     key: String,
 }
 
-impl Town {
+impl ServedTown {
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
@@ -96,10 +89,6 @@ impl Got {
     }
 }
 
-fn id(name: &str) -> CollectionId {
-    CollectionId::new(name).unwrap()
-}
-
 fn text(sv: &str, en: &str) -> Text {
     Text {
         sv: sv.to_owned(),
@@ -107,159 +96,76 @@ fn text(sv: &str, en: &str) -> Text {
     }
 }
 
-fn source() -> Source {
-    Source {
-        files: vec!["leverans.gpkg".to_owned()],
-        delivered: "2026-11-21T12:00:00Z".parse().unwrap(),
-    }
-}
-
+/// A collection whose values are all text.
 fn collection(
     name: &str,
     department: &str,
     geometry: GeometryKind,
     columns: &[&str],
 ) -> Collection {
-    Collection {
-        id: id(name),
-        title: name.to_uppercase(),
-        department: Some(department.to_owned()),
-        schema: Schema {
-            columns: columns
-                .iter()
-                .map(|name| Column {
-                    name: (*name).to_owned(),
-                    kind: ColumnKind::Text,
-                })
-                .collect(),
-            geometry,
-        },
-        feature_count: 0,
-        bounds: None,
-        source: source(),
-        data_origin: None,
-    }
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|name| (*name, ColumnKind::Text))
+        .collect();
+    let mut collection = fixtures::collection(name, &columns);
+    collection.department = Some(department.to_owned());
+    collection.schema.geometry = geometry;
+    collection
 }
 
-fn feature(number: u64, geometry: Option<Geometry<f64>>, values: &[&str]) -> Feature {
-    Feature {
-        id: FeatureId::new(number).unwrap(),
-        geometry,
-        values: values
-            .iter()
-            .map(|v| Value::Text((*v).to_owned()))
-            .collect(),
-    }
-}
-
-fn line(from: [f64; 2], to: [f64; 2]) -> Option<Geometry<f64>> {
-    let at = |[x, y]: [f64; 2]| (EAST + x, NORTH + y);
-    Some(LineString::from(vec![at(from), at(to)]).into())
-}
-
-fn point(x: f64, y: f64) -> Option<Geometry<f64>> {
-    Some(Point::new(EAST + x, NORTH + y).into())
-}
-
-fn fill(twin: &Twin) {
-    let mut change = twin.begin().unwrap();
-    let mut put = |collection, features| {
-        change
-            .put_features(collection, features, PutMode::Create, "{}")
-            .unwrap();
-    };
+/// The streets, of which the first has a name to be chosen.
+fn put_streets(twin: &Town, first: &str) {
     let columns = ["link_id", "gatunamn", "data_origin"];
-    put(
+    let street = |number, y, key, name| {
+        let shape = line(&[[0., y], [100., y]]);
+        feature(number, shape, texts(&[key, name, "synthetic"]))
+    };
+    twin.put(
         collection("streets", "gata", GeometryKind::Line, &columns),
-        vec![
-            feature(
-                1,
-                line([0., 10.], [100., 10.]),
-                &["L1", "Storgatan", "synthetic"],
-            ),
-            feature(
-                2,
-                line([0., 60.], [100., 60.]),
-                &["L2", "Åsgatan", "synthetic"],
-            ),
-        ],
+        [street(1, 10., "L1", first), street(2, 60., "L2", "Åsgatan")],
     );
-    let signs = (1..=SIGNS).map(|n| {
-        let key = FeatureId::from_key(&format!("S{n}"));
-        let mut sign = feature(1, point(n as f64 * 4.0, 11.0), &["L1", "B2"]);
-        sign.id = key;
-        sign
+}
+
+/// Public streets, signs, counts, plans and a survey; a secret water network and survey.
+fn twin() -> Town {
+    let twin = Town::new("EPSG:3014");
+    put_streets(&twin, "Storgatan");
+    let signs = (1..=SIGNS).map(|n| Feature {
+        id: FeatureId::from_key(&format!("S{n}")),
+        ..feature(n, point(n as f64 * 4.0, 11.0), texts(&["L1", "B2"]))
     });
-    put(
+    twin.put(
         collection("signs", "gata", GeometryKind::Point, &["link_id", "typ"]),
-        signs.collect(),
+        signs,
     );
-    put(
+    twin.put(
         collection("counts", "gata", GeometryKind::None, &["link_id"]),
-        vec![feature(1, None, &["L1"])],
+        [feature(1, None, texts(&["L1"]))],
     );
     // Wound with the clock on purpose.
-    let (e, n) = (EAST, NORTH);
-    let square = polygon![
-        (x: e, y: n), (x: e, y: n + 100.), (x: e + 100., y: n + 100.), (x: e + 100., y: n)
-    ];
-    put(
+    let square = polygon(&[[0., 0.], [0., 100.], [100., 100.], [100., 0.]]);
+    twin.put(
         collection("plans", "plan", GeometryKind::Polygon, &[]),
-        vec![feature(1, Some(square.into()), &[])],
+        [feature(1, square, vec![])],
     );
-    put(
+    let pipe = line(&[[0., 9.], [100., 9.]]);
+    twin.put(
         collection("secret_pipes", "hemliga", GeometryKind::Line, &["link_id"]),
-        vec![feature(1, line([0., 9.], [100., 9.]), &["L1"])],
+        [feature(1, pipe, texts(&["L1"]))],
     );
+    let (terrain, surface) = (hectare(0.0, 12.5), hectare(0.0, 20.0));
     for name in ["drone", "secret_drone"] {
-        let mut terrain = Grid::empty(EAST, NORTH + 100.0, 1.0, 100, 100);
-        terrain.values.fill(12.5);
-        let mut surface = terrain.clone();
-        surface.values.fill(20.0);
-        let layout = PointLayout {
-            crs_wkt: Crs::from_code("EPSG:3014").unwrap().wkt1().unwrap(),
-            scale_m: [0.001; 3],
-            has_rgb: false,
-            has_nir: false,
-        };
-        let mut points = change.begin_survey(layout).unwrap();
-        points
-            .write(&PointBatch {
-                x: vec![EAST, EAST + 100.0],
-                y: vec![NORTH, NORTH + 100.0],
-                z: vec![12.5, 20.0],
-                intensity: vec![0; 2],
-                return_number: vec![1; 2],
-                number_of_returns: vec![1; 2],
-                classification: vec![2; 2],
-                flags: vec![0; 2],
-                scan_angle_deg: vec![0.0; 2],
-                user_data: vec![0; 2],
-                point_source_id: vec![0; 2],
-                gps_time_s: vec![0.0; 2],
-                ..PointBatch::default()
-            })
-            .unwrap();
         let survey = Survey {
-            id: id(name),
-            title: name.to_uppercase(),
             department: Some("fastighet".to_owned()),
-            point_count: 2,
-            bounds: model::Bounds::new(EAST, NORTH, EAST + 100.0, NORTH + 100.0).unwrap(),
-            elevation_range_m: [12.5, 20.0],
             vertical: VerticalDatum::Known {
                 code: "EPSG:5613".to_owned(),
                 name: "RH2000 height".to_owned(),
             },
-            flown: None,
-            source: source(),
-            data_origin: Some(DataOrigin::Synthetic),
+            ..fixtures::survey(name, &terrain)
         };
-        change
-            .put_survey(survey, points, &terrain, &surface, PutMode::Create, "{}")
-            .unwrap();
+        twin.put_survey(survey, &terrain, &surface);
     }
-    change.commit().unwrap();
+    twin
 }
 
 fn settings() -> Settings {
@@ -318,38 +224,36 @@ fn settings() -> Settings {
     }
 }
 
-fn town_with(limits: Limits, settings: Settings) -> Town {
-    let dir = tempfile::tempdir().unwrap();
-    let twin = Twin::create(dir.path(), "Sampelstad", "EPSG:3014").unwrap();
-    fill(&twin);
-    let keys = store::keys::Keys::open(dir.path()).unwrap();
+fn town_with(limits: Limits, settings: Settings) -> ServedTown {
+    let twin = twin();
+    let keys = store::keys::Keys::open(twin.path()).unwrap();
     let key = keys.add("test", Role::Reader).unwrap();
-    let app = App::with_limits(Path::new(dir.path()), settings, limits).unwrap();
-    Town {
-        dir,
+    let app = App::with_limits(twin.path(), settings, limits).unwrap();
+    ServedTown {
+        twin,
         routes: router(app.clone()),
         app,
         key,
     }
 }
 
-fn town() -> Town {
+fn town() -> ServedTown {
     town_with(Limits::default(), settings())
 }
 
-/// A place, in metres from the town's corner, as longitude and latitude.
+/// A place, in metres from the origin, as longitude and latitude.
 fn lonlat([x, y]: [f64; 2]) -> [f64; 2] {
     let twin = Crs::from_code("EPSG:3014").unwrap();
     let to_lonlat = Transform::new(&twin, &Crs::from_code("CRS84").unwrap()).unwrap();
-    to_lonlat.xy([EAST + x, NORTH + y]).unwrap()
+    to_lonlat.xy([ORIGIN[0] + x, ORIGIN[1] + y]).unwrap()
 }
 
-/// The tile of a set over a place, in metres from the town's corner.
+/// The tile of a set over a place, in metres from the origin.
 fn tile_at(set: &str, z: u8, [x, y]: [f64; 2]) -> TileCoord {
     let set = TileMatrixSet::by_id(set).unwrap();
     let twin = Crs::from_code("EPSG:3014").unwrap();
     let to_set = Transform::new(&twin, &set.crs).unwrap();
-    let at = to_set.xy([EAST + x, NORTH + y]).unwrap();
+    let at = to_set.xy([ORIGIN[0] + x, ORIGIN[1] + y]).unwrap();
     set.tile_at(z, at).unwrap()
 }
 

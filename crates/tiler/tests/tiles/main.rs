@@ -5,5 +5,4 @@
 
 mod decode;
 mod raster;
-mod town;
 mod vector;

@@ -1,9 +1,8 @@
+use fixtures::{ORIGIN, Town};
 use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Grid, TileCoord};
 use store::{HeightKind, SurveyView};
 use tiler::{ImageFormat, Shading, hillshade_tile, terrain_rgb_tile};
-
-use crate::town::{CENTRE, Town};
 
 const SIZE: u32 = 256;
 
@@ -15,15 +14,15 @@ fn to_mercator() -> Transform {
     Transform::new(&Crs::from_code("EPSG:3014").unwrap(), &mercator().crs).unwrap()
 }
 
-/// A square of terrain around the centre of the town, `cells` to a side.
+/// A square of terrain around the origin, `cells` to a side.
 fn terrain(cells: usize, cell_size_m: f64, height: impl Fn(f64, f64) -> f32) -> Grid {
     let half = cells as f64 * cell_size_m / 2.0;
-    let (west, north) = (CENTRE[0] - half, CENTRE[1] + half);
+    let (west, north) = (ORIGIN[0] - half, ORIGIN[1] + half);
     let mut grid = Grid::empty(west, north, cell_size_m, cells, cells);
     for row in 0..cells {
         for column in 0..cells {
             let [x, y] = grid.centre_of(column, row);
-            grid.values[row * cells + column] = height(x - CENTRE[0], y - CENTRE[1]);
+            grid.values[row * cells + column] = height(x - ORIGIN[0], y - ORIGIN[1]);
         }
     }
     grid
@@ -57,7 +56,7 @@ fn elevation(pixel: &image::Rgb<u8>) -> f64 {
 
 fn centre_tile(z: u8) -> TileCoord {
     mercator()
-        .tile_at(z, to_mercator().xy(CENTRE).unwrap())
+        .tile_at(z, to_mercator().xy(ORIGIN).unwrap())
         .unwrap()
 }
 
@@ -66,7 +65,7 @@ fn terrain_rgb_tells_the_elevation_of_each_pixel_to_a_decimetre() {
     let town = Town::new("EPSG:3014");
     // A plane: bilinear resampling of it is exact.
     let plane = |x: f64, y: f64| (50.0 + 0.1 * x - 0.05 * y) as f32;
-    let survey = town.put_survey("plane", &terrain(400, 1.0, plane));
+    let survey = town.put_terrain("plane", &terrain(400, 1.0, plane));
     let tile = centre_tile(17);
     let bounds = mercator().bounds(tile).unwrap();
     let back = Transform::new(&mercator().crs, &Crs::from_code("EPSG:3014").unwrap()).unwrap();
@@ -81,7 +80,7 @@ fn terrain_rgb_tells_the_elevation_of_each_pixel_to_a_decimetre() {
                 bounds.max_y() - (f64::from(row) + 0.5) * pixel,
             ])
             .unwrap();
-        let [x, y] = [x - CENTRE[0], y - CENTRE[1]];
+        let [x, y] = [x - ORIGIN[0], y - ORIGIN[1]];
         if x.abs().max(y.abs()) < 199.0 {
             inside += 1;
             let off = (elevation(colour) - f64::from(plane(x, y))).abs();
@@ -97,7 +96,7 @@ fn terrain_rgb_tells_the_elevation_of_each_pixel_to_a_decimetre() {
 #[test]
 fn level_ground_is_evenly_grey_and_the_north_west_side_of_a_hill_is_brighter() {
     let town = Town::new("EPSG:3014");
-    let level = town.put_survey("level", &terrain(300, 1.0, |_, _| 12.0));
+    let level = town.put_terrain("level", &terrain(300, 1.0, |_, _| 12.0));
     let shaded = hillshade(&level, centre_tile(17));
     let greys: Vec<u8> = shaded
         .pixels()
@@ -108,9 +107,9 @@ fn level_ground_is_evenly_grey_and_the_north_west_side_of_a_hill_is_brighter() {
     assert!(greys.iter().all(|g| *g == 180), "255 sin 45 degrees");
 
     let cone = |x: f64, y: f64| (100.0 - 0.5 * x.hypot(y)) as f32;
-    let hill = town.put_survey("hill", &terrain(300, 1.0, cone));
+    let hill = town.put_terrain("hill", &terrain(300, 1.0, cone));
     let at = |dx: f64, dy: f64| {
-        let point = to_mercator().xy([CENTRE[0] + dx, CENTRE[1] + dy]).unwrap();
+        let point = to_mercator().xy([ORIGIN[0] + dx, ORIGIN[1] + dy]).unwrap();
         let tile = mercator().tile_at(18, point).unwrap();
         let bounds = mercator().bounds(tile).unwrap();
         let pixel = bounds.width() / f64::from(SIZE);
@@ -180,8 +179,8 @@ fn holes_in_the_data_are_transparent_in_relief_and_level_in_terrain() {
             hills(x, y)
         }
     };
-    let survey = town.put_survey("holed", &terrain(300, 1.0, with_hole));
-    let point = to_mercator().xy(CENTRE).unwrap();
+    let survey = town.put_terrain("holed", &terrain(300, 1.0, with_hole));
+    let point = to_mercator().xy(ORIGIN).unwrap();
     let tile = centre_tile(18);
     let bounds = mercator().bounds(tile).unwrap();
     let pixel = bounds.width() / f64::from(SIZE);
@@ -197,7 +196,7 @@ fn four_tiles_together_are_one_tile_of_twice_the_size_of_the_level_above() {
     // The pixels of a tile of 512 at one level are those of its four children of 256,
     // so the four must be equal to it to the last bit, edges and all.
     let town = Town::new("EPSG:3014");
-    let survey = town.put_survey("hills", &terrain(500, 1.0, hills));
+    let survey = town.put_terrain("hills", &terrain(500, 1.0, hills));
     let kind = HeightKind::Terrain;
     for z in [10, 15, 18] {
         let parent = centre_tile(z);
@@ -229,9 +228,9 @@ fn four_tiles_together_are_one_tile_of_twice_the_size_of_the_level_above() {
 #[test]
 fn tiles_are_made_in_the_twins_own_grid_and_for_the_whole_world() {
     let town = Town::new("EPSG:3014");
-    let survey = town.put_survey("hills", &terrain(300, 1.0, hills));
+    let survey = town.put_terrain("hills", &terrain(300, 1.0, hills));
     let tms = TileMatrixSet::by_id("EPSG:3014").unwrap();
-    let tile = tms.tile_at(12, CENTRE).unwrap();
+    let tile = tms.tile_at(12, ORIGIN).unwrap();
     let kind = HeightKind::Surface;
     let (format, grey) = (ImageFormat::WebP, Shading::Grey);
     let bytes = hillshade_tile(&survey, kind, tms, tile, SIZE, format, grey).unwrap();

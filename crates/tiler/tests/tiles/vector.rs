@@ -1,3 +1,6 @@
+use fixtures::{
+    ORIGIN, Town, collection, feature, line, line_string, point, polygon, rectangle, texts,
+};
 use geo::Area;
 use geo_types::{Geometry, GeometryCollection, LineString, Polygon};
 use geodesy::{Crs, TileMatrixSet, Transform};
@@ -7,18 +10,17 @@ use store::CollectionView;
 use tiler::{Error, VectorOptions, VectorTile, vector_tile};
 
 use crate::decode::{self, Attribute, Feature, Layer, Shape};
-use crate::town::{CENTRE, Town, house, line_string, point, polygon};
 
 fn mercator() -> &'static TileMatrixSet {
     TileMatrixSet::by_id("WebMercatorQuad").unwrap()
 }
 
-/// The tile of a set around a place given by its offset from the centre of the town.
+/// The tile of a set around a place given by its offset from the origin.
 fn tile_at(tms: &TileMatrixSet, z: u8, offset: [f64; 2]) -> TileCoord {
     let twin = Crs::from_code("EPSG:3014").unwrap();
     let forward = Transform::new(&twin, &tms.crs).unwrap();
     let point = forward
-        .xy([CENTRE[0] + offset[0], CENTRE[1] + offset[1]])
+        .xy([ORIGIN[0] + offset[0], ORIGIN[1] + offset[1]])
         .unwrap();
     tms.tile_at(z, point).unwrap()
 }
@@ -71,9 +73,8 @@ fn attributes_keep_their_types_and_nulls_are_left_out() {
         Value::Null,
     ];
     let signs = town.put(
-        "signs",
-        &columns,
-        [((1 << 53) - 1, point(0.0, 0.0), values)],
+        collection("signs", &columns),
+        [feature((1 << 53) - 1, point(0.0, 0.0), values)],
     );
     let shown = features(&signs, mercator(), tile_at(mercator(), 14, [0.0; 2]));
     assert_eq!(shown.len(), 1);
@@ -97,9 +98,9 @@ fn attributes_keep_their_types_and_nulls_are_left_out() {
 #[test]
 fn several_collections_are_layers_in_the_order_asked_for() {
     let town = Town::new("EPSG:3014");
-    let houses = town.put("houses", &[], [(1, house(0.0, 0.0, 20.0, 10.0), vec![])]);
-    let trees = town.put("trees", &[], [(1, point(5.0, 50.0), vec![])]);
-    let afar = town.put("afar", &[], [(1, point(90_000.0, 0.0), vec![])]);
+    let houses = town.put_shapes("houses", [rectangle(0.0, 0.0, 20.0, 10.0)]);
+    let trees = town.put_shapes("trees", [point(5.0, 50.0)]);
+    let afar = town.put_shapes("afar", [point(90_000.0, 0.0)]);
     let tile = tile_at(mercator(), 15, [0.0; 2]);
     let made = make(&[trees, afar, houses], mercator(), tile);
     let layers = decode::tile(&made.bytes);
@@ -112,7 +113,7 @@ fn several_collections_are_layers_in_the_order_asked_for() {
 #[test]
 fn a_tile_without_features_is_empty_and_one_outside_the_set_an_error() {
     let town = Town::new("EPSG:3014");
-    let houses = town.put("houses", &[], [(1, house(0.0, 0.0, 20.0, 10.0), vec![])]);
+    let houses = town.put_shapes("houses", [rectangle(0.0, 0.0, 20.0, 10.0)]);
     let tile = tile_at(mercator(), 14, [50_000.0, 0.0]);
     let empty = VectorTile {
         bytes: Vec::new(),
@@ -141,11 +142,7 @@ fn a_square_lies_where_it_should_in_the_swedish_grid() {
         (bounds.min_x() + 10.0, bounds.max_y() - 30.0),
         (bounds.min_x() + 20.0, bounds.max_y() - 10.0),
     );
-    let squares = town.put(
-        "squares",
-        &[],
-        [(1, Geometry::Polygon(square.to_polygon()), vec![])],
-    );
+    let squares = town.put_shapes("squares", [Geometry::Polygon(square.to_polygon())]);
     let shown = features(&squares, tms, tile);
     let mut points = shown[0].points();
     points.sort_unstable();
@@ -156,19 +153,13 @@ fn a_square_lies_where_it_should_in_the_swedish_grid() {
 fn projected_places_are_within_half_a_tile_unit_of_proj() {
     let town = Town::new("EPSG:3014");
     let spots = [[0.0, 0.0], [37.123, -91.7], [-55.5, 20.25]];
-    let spots_in = town.put(
-        "spots",
-        &[],
-        (1..)
-            .zip(spots)
-            .map(|(id, [x, y])| (id, point(x, y), vec![])),
-    );
+    let spots_in = town.put_shapes("spots", spots.map(|[x, y]| point(x, y)));
     let forward = Transform::new(&Crs::from_code("EPSG:3014").unwrap(), &mercator().crs).unwrap();
     let mut seen = 0;
     for (id, [x, y]) in (1..).zip(spots) {
         let tile = tile_at(mercator(), 16, [x, y]);
         let bounds = mercator().bounds(tile).unwrap();
-        let [px, py] = forward.xy([CENTRE[0] + x, CENTRE[1] + y]).unwrap();
+        let [px, py] = forward.xy([ORIGIN[0] + x, ORIGIN[1] + y]).unwrap();
         let unit = bounds.width() / 4096.0;
         let expected = [(px - bounds.min_x()) / unit, (bounds.max_y() - py) / unit];
         let shown = features(&spots_in, mercator(), tile);
@@ -184,15 +175,14 @@ fn kinds_of_geometry_in_one_feature_come_apart_with_one_id() {
     let town = Town::new("EPSG:3014");
     let all = Geometry::GeometryCollection(GeometryCollection(vec![
         point(0.0, 0.0),
-        house(10.0, 0.0, 20.0, 10.0),
-        line_string(&[[0.0, 0.0], [50.0, 20.0]]).into(),
-        house(40.0, 0.0, 20.0, 10.0),
+        rectangle(10.0, 0.0, 20.0, 10.0),
+        line(&[[0.0, 0.0], [50.0, 20.0]]),
+        rectangle(40.0, 0.0, 20.0, 10.0),
         point(3.0, 0.0),
     ]));
     let mixed = town.put(
-        "mixed",
-        &[("n", ColumnKind::Integer)],
-        [(4, all, vec![Value::Integer(1)])],
+        collection("mixed", &[("n", ColumnKind::Integer)]),
+        [feature(4, all, vec![Value::Integer(1)])],
     );
     let shown = features(&mixed, mercator(), tile_at(mercator(), 15, [5.0, 5.0]));
     assert_eq!(shown.len(), 3);
@@ -215,7 +205,7 @@ fn a_polygon_around_the_tile_fills_it_with_its_buffer_and_keeps_its_hole() {
             [-1.0, 1.0],
         ])],
     );
-    let lakes = town.put("lakes", &[], [(1, big.into(), vec![])]);
+    let lakes = town.put_shapes("lakes", [big.into()]);
     let shown = features(&lakes, mercator(), tile);
     let polygons = shown[0].polygons();
     assert_eq!(polygons.0.len(), 1);
@@ -256,7 +246,7 @@ fn parts_that_only_the_tile_edge_would_join_come_apart() {
     }
     comb.push((x - 20.0, y + 100.0));
     let comb = Polygon::new(comb.into_iter().collect(), Vec::new());
-    let combs = town.put("combs", &[], [(1, comb.into(), vec![])]);
+    let combs = town.put_shapes("combs", [comb.into()]);
     let shown = features(&combs, tms, tile);
     let polygons = shown[0].polygons();
     assert_eq!(polygons.0.len(), 3);
@@ -282,14 +272,7 @@ fn neighbouring_tiles_show_the_same_in_the_strip_that_they_share() {
             [radius * turn.cos(), radius * turn.sin()]
         })
         .collect();
-    let shapes = town.put(
-        "shapes",
-        &[],
-        [
-            (1, line_string(&wavy).into(), vec![]),
-            (2, polygon(&around), vec![]),
-        ],
-    );
+    let shapes = town.put_shapes("shapes", [line(&wavy), polygon(&around)]);
     let mut compared = 0;
     for z in [12, 14, 15] {
         for offset in [[0.0, 0.0], [1480.0, 0.0], [0.0, -1500.0]] {
@@ -324,7 +307,7 @@ fn simplification_moves_a_line_by_under_half_a_pixel() {
             [t - 250.0, 20.0 * (t / 9.0).sin() + 1.5 * (t * 5.0).sin()]
         })
         .collect();
-    let lines = town.put("lines", &[], [(1, line_string(&wavy).into(), vec![])]);
+    let lines = town.put_shapes("lines", [line(&wavy)]);
     let forward = Transform::new(&Crs::from_code("EPSG:3014").unwrap(), &mercator().crs).unwrap();
     for z in [12, 13, 14] {
         let tile = tile_at(mercator(), z, [0.0; 2]);
@@ -337,7 +320,7 @@ fn simplification_moves_a_line_by_under_half_a_pixel() {
         let drawn: Vec<[f64; 2]> = parts.concat().iter().map(|p| p.map(|c| c as f64)).collect();
         assert!(drawn.len() < 1000, "level {z}: {}", drawn.len());
         for &[x, y] in &wavy {
-            let [x, y] = forward.xy([CENTRE[0] + x, CENTRE[1] + y]).unwrap();
+            let [x, y] = forward.xy([ORIGIN[0] + x, ORIGIN[1] + y]).unwrap();
             let at = [(x - bounds.min_x()) / unit, (bounds.max_y() - y) / unit];
             if !at.iter().all(|c| (0.0..4096.0).contains(c)) {
                 continue;
@@ -371,14 +354,10 @@ fn suburb(town: &Town, count: u64) -> CollectionView {
             (i % 80) as f64 * 20.0 - 800.0,
             (i / 80) as f64 * 16.0 - 800.0,
         );
-        let values = vec![
-            Value::Text("synthetic".to_owned()),
-            Value::Text(format!("Hus {i}")),
-            Value::Text(format!("{i:030}")),
-        ];
-        (i, house(x, y, 12.0, 10.0), values)
+        let values = texts(&["synthetic", &format!("Hus {i}"), &format!("{i:030}")]);
+        feature(i, rectangle(x, y, 12.0, 10.0), values)
     });
-    town.put("houses", &columns, houses)
+    town.put(collection("houses", &columns), houses)
 }
 
 #[test]
@@ -489,14 +468,14 @@ fn what_is_given_up_does_not_depend_on_the_order_of_features() {
     let spots = |ids: &mut dyn Iterator<Item = u64>| -> Vec<_> {
         ids.map(|i| {
             let at = point((i % 97) as f64 * 9.0 - 400.0, (i / 97) as f64 * 9.0 - 400.0);
-            (i, at, vec![])
+            feature(i, at, vec![])
         })
         .collect()
     };
     let tile = tile_at(mercator(), 12, [0.0; 2]);
     let options = VectorOptions { byte_limit: 9_000 };
     let ids = |features: Vec<_>| {
-        let spots = town.put("spots", &[], features);
+        let spots = town.put(collection("spots", &[]), features);
         let made = vector_tile(&[spots], mercator(), tile, &options).unwrap();
         let mut ids: Vec<u64> = decode::tile(&made.bytes)[0]
             .features
@@ -571,11 +550,11 @@ proptest! {
         list in prop::collection::vec((careless_ring(), prop::collection::vec(careless_ring(), 0..3)), 1..12),
     ) {
         let town = Town::new("EPSG:3014");
-        let features_in = (1..).zip(list).map(|(id, (exterior, holes))| {
+        let polygons = list.iter().map(|(exterior, holes)| {
             let holes = holes.iter().map(|hole| line_string(hole)).collect();
-            (id, Polygon::new(line_string(&exterior), holes).into(), vec![])
+            Polygon::new(line_string(exterior), holes).into()
         });
-        let shapes = town.put("shapes", &[], features_in);
+        let shapes = town.put_shapes("shapes", polygons);
         for z in [10, 15, 19] {
             let tile = tile_at(mercator(), z, [0.0; 2]);
             features(&shapes, mercator(), tile);
