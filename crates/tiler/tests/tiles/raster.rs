@@ -140,11 +140,11 @@ fn level_ground_is_evenly_grey_and_the_north_west_side_of_a_hill_is_brighter() {
 #[test]
 fn relief_laid_over_a_map_is_clear_where_level_and_shades_as_much_as_the_grey_one() {
     let town = Town::new("EPSG:3014");
-    let level = town.put_survey("level", &terrain(300, 1.0, |_, _| 12.0));
+    let level = town.put_terrain("level", &terrain(300, 1.0, |_, _| 12.0));
     let clear = shaded(&level, centre_tile(17), Shading::Overlay);
     assert!(clear.pixels().all(|p| p.0[1] == 0));
 
-    let survey = town.put_survey("hills", &terrain(300, 1.0, hills));
+    let survey = town.put_terrain("hills", &terrain(300, 1.0, hills));
     let tile = centre_tile(17);
     let grey = hillshade(&survey, tile);
     let over = shaded(&survey, tile, Shading::Overlay);
