@@ -114,6 +114,7 @@ fn make_twin(folder: &Path) -> Result<(), Error> {
         gps_time_s: vec![0.0; 2],
         rgb: Vec::new(),
         nir: Vec::new(),
+        extra: Vec::new(),
     })?;
     let survey = Survey {
         id: id("flight"),

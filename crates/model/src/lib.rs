@@ -11,6 +11,7 @@ mod bounds;
 mod collection;
 mod feature;
 mod grid;
+mod octree;
 mod point;
 mod tile;
 mod value;
@@ -22,6 +23,7 @@ pub use collection::{
 };
 pub use feature::{Feature, FeatureId};
 pub use grid::Grid;
-pub use point::{PointBatch, PointFlags};
+pub use octree::{Cube, MAX_LEVEL, VoxelKey};
+pub use point::{ExtraBytes, PointBatch, PointFlags};
 pub use tile::{InvalidTile, MAX_Z, TileCoord};
 pub use value::{Column, ColumnKind, GeometryKind, Schema, Value};

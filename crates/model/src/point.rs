@@ -49,6 +49,19 @@ pub struct PointBatch {
     pub rgb: Vec<[u16; 3]>,
     /// Near infrared; empty if the format has none.
     pub nir: Vec<u16>,
+    /// Extra bytes, point after point, as many for each as [`ExtraBytes`] says; empty if
+    /// there are none.
+    pub extra: Vec<u8>,
+}
+
+/// What follows the standard attributes of each point.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExtraBytes {
+    /// Bytes of each point.
+    pub len: u16,
+    /// The descriptors as the file has them, 192 bytes for each attribute (ASPRS LAS 1.4
+    /// R15, table 24); empty if the file does not describe them.
+    pub descriptors: Vec<u8>,
 }
 
 impl PointBatch {

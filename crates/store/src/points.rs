@@ -286,6 +286,7 @@ mod tests {
             gps_time_s: vec![0.125, 331_234_567.75],
             rgb: vec![[1, 2, 3], [65_535, 0, 9]],
             nir: vec![4, 40_000],
+            extra: Vec::new(),
         }
     }
 

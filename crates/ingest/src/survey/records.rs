@@ -121,6 +121,7 @@ pub(super) fn with_room(points: usize, columns: Columns) -> PointBatch {
         gps_time_s: Vec::with_capacity(optional(columns.gps_time)),
         rgb: Vec::with_capacity(optional(columns.rgb)),
         nir: Vec::with_capacity(optional(columns.nir)),
+        extra: Vec::new(),
     }
 }
 

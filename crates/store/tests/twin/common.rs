@@ -78,6 +78,7 @@ pub(crate) fn batch(n: usize) -> PointBatch {
         gps_time_s: vec![1.5; n],
         rgb: vec![[1, 2, 3]; n],
         nir: Vec::new(),
+        extra: Vec::new(),
     }
 }
 
