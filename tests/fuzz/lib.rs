@@ -68,8 +68,25 @@ pub fn survey(name: &str, bytes: &[u8]) {
 static TWIN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = folder();
     make_twin(folder.path()).expect("a small twin");
+    if let Some(corpus) = std::env::var_os("FUZZ_SEEDS") {
+        write_seeds(Path::new(&corpus), folder.path()).expect("seeds");
+    }
     folder
 });
+
+/// Puts a good file of the twin in the corpus of each target that reads one.
+fn write_seeds(corpus: &Path, twin: &Path) -> std::io::Result<()> {
+    let files = [
+        ("catalog", twin.join("catalog")),
+        ("segment", file_of(&twin.join("collections/all"), ".fgb")),
+        ("heights", file_of(&twin.join("surveys/flight"), "terrain.tif")),
+    ];
+    for (target, file) in files {
+        fs::create_dir_all(corpus.join(target))?;
+        fs::copy(file, corpus.join(target).join("good"))?;
+    }
+    Ok(())
+}
 
 fn make_twin(folder: &Path) -> Result<(), Error> {
     let twin = Twin::create(folder, "Fuzz", "EPSG:3006")?;
@@ -138,16 +155,16 @@ fn bounds([west, south, east, north]: [f64; 4]) -> Bounds {
     Bounds::new(west, south, east, north).expect("a box")
 }
 
-/// The one file of the twin that is in this folder and whose name ends so.
-fn file_of_twin(within: &str, ending: &str) -> PathBuf {
-    let entries = fs::read_dir(TWIN.path().join(within)).expect("a folder of the twin");
+/// The one file of a folder whose name ends so.
+fn file_of(folder: &Path, ending: &str) -> PathBuf {
+    let entries = fs::read_dir(folder).expect("a folder of the twin");
     let mut paths = entries.map(|entry| entry.expect("an entry").path());
     paths.find(|path| path.to_string_lossy().ends_with(ending)).expect("a file of that kind")
 }
 
 static CATALOG: LazyLock<PathBuf> = LazyLock::new(|| TWIN.path().join("catalog"));
-static SEGMENT: LazyLock<PathBuf> = LazyLock::new(|| file_of_twin("collections/all", ".fgb"));
-static TERRAIN: LazyLock<PathBuf> = LazyLock::new(|| file_of_twin("surveys/flight", "terrain.tif"));
+static SEGMENT: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("collections/all"), ".fgb"));
+static TERRAIN: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("surveys/flight"), "terrain.tif"));
 
 /// Puts the bytes in the place of the catalog, and reads the twin.
 pub fn catalog(bytes: &[u8]) {
@@ -162,13 +179,6 @@ pub fn segment(bytes: &[u8]) {
 /// Puts the bytes in the place of the terrain, and reads the twin.
 pub fn heights(bytes: &[u8]) {
     read_twin_with(&TERRAIN, bytes);
-}
-
-/// Good files of a twin, each by the target that reads it.
-pub fn files_of_twin() -> Vec<(&'static str, Vec<u8>)> {
-    [("catalog", &CATALOG), ("segment", &SEGMENT), ("heights", &TERRAIN)]
-        .map(|(target, path)| (target, fs::read(path.as_path()).expect("a file of the twin")))
-        .into()
 }
 
 fn read_twin_with(file: &Path, bytes: &[u8]) {
