@@ -72,6 +72,9 @@ impl Format {
     }
 }
 
+/// Endings of what lies beside a Shapefile.
+const SHAPEFILE_PARTS: [&str; 6] = ["dbf", "shx", "prj", "cpg", "sbn", "sbx"];
+
 /// Bytes looked at: enough for every signature and for a look at a text.
 const HEAD_BYTES: u64 = 4096;
 
@@ -91,11 +94,16 @@ pub(crate) fn format(path: &Path) -> Result<Format, Error> {
     file.take(HEAD_BYTES)
         .read_to_end(&mut head)
         .map_err(cannot)?;
-    let found = of_head(&head).map_err(refuse)?;
     let ending = ending(path);
+    if SHAPEFILE_PARTS.contains(&ending.as_str()) && path.with_extension("shp").exists() {
+        return Err(refuse(
+            "is one part of a Shapefile: name the .shp file".to_owned(),
+        ));
+    }
+    let found = of_head(&head).map_err(refuse)?;
     if found == Format::Csv && !found.fits_ending(&ending) && ending != "dat" && ending != "asc" {
         return Err(refuse(format!(
-            "is called .{ending}, but is text that starts with {:?}: look at it, or name it .csv if it is a table",
+            "is called .{ending}, but is text that starts with {}: look at it, or name it .csv if it is a table",
             start(&head)
         )));
     }
@@ -167,14 +175,48 @@ pub(crate) fn of_head(head: &[u8]) -> Result<Format, String> {
             }
         }
         Some(_) if head.contains(&0) => Err(format!(
-            "is of no type that is read, it starts with {:?}: use GeoPackage, GeoJSON, FlatGeobuf, Shapefile, CSV, LAS or LAZ",
+            "is of no type that is read, it starts with {}: use GeoPackage, GeoJSON, FlatGeobuf, Shapefile, CSV, LAS or LAZ",
             start(head)
         )),
         Some(_) => Ok(Format::Csv),
     }
 }
 
-/// The first few characters, for a sentence.
+/// The start of a file, for a sentence: its first characters, or its bytes if those are none
+/// that anybody could read.
 fn start(head: &[u8]) -> String {
-    String::from_utf8_lossy(&head[..head.len().min(16)]).into_owned()
+    let head = &head[..head.len().min(16)];
+    let readable = |c: char| !c.is_control() || c.is_whitespace();
+    // The last character may be cut in two.
+    match String::from_utf8_lossy(head).trim_end_matches('\u{fffd}') {
+        text if text.chars().all(readable) && !text.contains('\u{fffd}') => format!("{text:?}"),
+        _ => {
+            let bytes: Vec<String> = head[..head.len().min(8)]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            format!("the bytes {}", bytes.join(" "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_of_a_file_is_shown_as_text_or_as_bytes() {
+        assert_eq!(start("Åäö och mer än så".as_bytes()), "\"Åäö och mer ä\"");
+        assert_eq!(start(b"\x03~\x05\0\0"), "the bytes 03 7e 05 00 00");
+    }
+
+    #[test]
+    fn a_part_of_a_shapefile_is_told_from_the_whole() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in ["a.shp", "a.dbf"] {
+            std::fs::write(dir.path().join(name), b"\x03~\x05\0").expect("a file");
+        }
+        let said = format(&dir.path().join("a.dbf")).expect_err("no layer");
+        assert!(said.to_string().contains("name the .shp"), "{said}");
+    }
 }
