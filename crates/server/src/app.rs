@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::Settings;
 use crate::cache::TileCache;
-use crate::caller::Class;
+use crate::class::Class;
 use crate::problem::Problem;
 
 /// Limits on what the server takes on at once.

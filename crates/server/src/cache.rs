@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::TileCoord;
 use moka::future::Cache;
 
-use crate::caller::Class;
+use crate::class::Class;
 use crate::content::Content;
 use crate::problem::Problem;
 

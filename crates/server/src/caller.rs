@@ -9,18 +9,10 @@ use axum::response::Response;
 use store::{CollectionView, SurveyView, View};
 
 use crate::app::App;
+use crate::class::Class;
 use crate::content::{Asked, Caching, Content};
 use crate::links::Base;
 use crate::problem::Problem;
-
-/// Callers who see the same. Caches are keyed by it, never shared across classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
-    /// Everybody: what `twin.toml` says is public.
-    Public,
-    /// Those with a key: everything.
-    Staff,
-}
 
 /// Who asks, what they may see, and how they want it.
 pub(crate) struct Caller {

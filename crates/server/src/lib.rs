@@ -10,6 +10,7 @@ mod app;
 mod cache;
 mod caller;
 mod catalogue;
+mod class;
 mod content;
 mod features;
 mod geojson;
