@@ -19,6 +19,7 @@ use crate::page;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::terrain::OVERLAY_QUERY;
+use crate::tiles::LABELS_QUERY;
 use crate::{Ramp, Style};
 
 /// The one style that there is. The page makes its dark theme out of it.
@@ -81,6 +82,10 @@ pub(crate) async fn style(
             EntryKind::Features { .. } if entry.has_geometry() => {
                 let url = caller.base.url(&format!("/tiles/{id}.json"));
                 sources.insert(id.to_string(), json!({ "type": "vector", "url": url }));
+                if let Some(labels) = label_source(entry) {
+                    let url = caller.base.url(&format!("/tiles/{id}.json{LABELS_QUERY}"));
+                    sources.insert(labels, json!({ "type": "vector", "url": url }));
+                }
             }
             EntryKind::Features { .. } => {}
         }
@@ -116,6 +121,18 @@ pub(crate) async fn style(
 
 fn hillshade_source(id: &str) -> String {
     format!("{id}-hillshade")
+}
+
+/// The source of the labels of areas, which would be labelled in every tile that cuts them.
+fn label_source(entry: &Entry) -> Option<String> {
+    match &entry.kind {
+        EntryKind::Features { schema, .. }
+            if schema.geometry == GeometryKind::Polygon && label_of(entry, schema).is_some() =>
+        {
+            Some(format!("{}-labels", entry.id))
+        }
+        _ => None,
+    }
 }
 
 /// All layers, from the bottom up: paper, land, green, relief, water, buildings, roads,
@@ -444,6 +461,9 @@ fn text_layer(entry: &Entry, label: &str, thematic: bool) -> Value {
     labels["layout"]["text-field"] = json!(["to-string", ["get", label]]);
     labels["layout"]["text-font"] = json!([FONT]);
     labels["layout"]["text-size"] = json!(["interpolate", ["linear"], ["zoom"], 13, 10, 18, 14]);
+    if let Some(source) = label_source(entry) {
+        labels["source"] = json!(source);
+    }
     labels
 }
 

@@ -9,6 +9,7 @@
 
 mod clip;
 mod frame;
+mod label;
 mod mvt;
 mod positions;
 mod raster;
@@ -63,12 +64,25 @@ pub struct VectorTile {
 pub struct VectorOptions {
     /// Most bytes before compression.
     pub byte_limit: usize,
+    /// What stands for a polygon.
+    pub polygons: Polygons,
+}
+
+/// What stands for a polygon in a vector tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Polygons {
+    /// Its area.
+    Areas,
+    /// One point inside it, where its label goes. An area that several tiles cut would be
+    /// labelled in each of them; its point is in one of them, or in the buffers of others.
+    LabelPoints,
 }
 
 impl Default for VectorOptions {
     fn default() -> VectorOptions {
         VectorOptions {
             byte_limit: DEFAULT_BYTE_LIMIT,
+            polygons: Polygons::Areas,
         }
     }
 }
@@ -124,7 +138,11 @@ pub fn vector_tile(
                 tolerance,
             );
             for feature in collection.within(query)? {
-                layer.add(&feature?);
+                let mut feature = feature?;
+                if options.polygons == Polygons::LabelPoints {
+                    label::stand_in(&mut feature);
+                }
+                layer.add(&feature);
             }
             layers.push(layer);
         }

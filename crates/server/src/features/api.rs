@@ -67,18 +67,23 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 31] = [
         &["f"],
     ),
     ("/tiles.json", "TileJSON of all collections", JSON, &["f"]),
-    ("/tiles/{file}", "TileJSON of ID[,ID…].json", JSON, &["f"]),
+    (
+        "/tiles/{file}",
+        "TileJSON of ID[,ID…].json",
+        JSON,
+        &["f", "labels"],
+    ),
     (
         "/tiles/{ids}/{z}/{x}/{file}",
         "Vector tile Y.mvt of ID[,ID…]",
         MVT,
-        &[],
+        &["labels"],
     ),
     (
         "/tiles/{ids}/{tms}/{z}/{x}/{file}",
         "Vector tile Y.mvt in a tile matrix set",
         MVT,
-        &[],
+        &["labels"],
     ),
     (
         "/terrain/{file}",
@@ -214,6 +219,7 @@ fn parameter(name: &str, place: &str, required: bool) -> Value {
         }
         "z" | "x" | "row" | "col" | "after" => json!({ "type": "integer", "minimum": 0 }),
         "geometry" => json!({ "type": "boolean", "default": true }),
+        "labels" => json!({ "type": "boolean", "default": false }),
         "style" => json!({ "type": "string", "enum": ["grey", "overlay"], "default": "grey" }),
         _ => json!({ "type": "string" }),
     };

@@ -12,12 +12,13 @@ use axum::response::Response;
 use geodesy::TileMatrixSet;
 use model::{GeometryKind, TileCoord};
 use store::CollectionView;
+use tiler::Polygons;
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
 use crate::content::{Caching, Content};
-use crate::params::Parameters;
+use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
 pub(crate) use sets::{set, sets, tileset, tilesets};
@@ -47,7 +48,8 @@ pub(crate) async fn ogc_tile(
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &id)?;
     parameters.only(&["f"])?.format(&["mvt"])?;
-    vector_tile(&app, &caller, collections, &tms, &z, &col, &row).await
+    let address = (tms.as_str(), z.as_str(), col.as_str(), row.as_str());
+    vector_tile(&app, &caller, collections, address, Polygons::Areas).await
 }
 
 /// `GET /tiles/ID[,ID…]/Z/X/Y.mvt`.
@@ -58,9 +60,10 @@ pub(crate) async fn xyz_tile(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
-    parameters.only(&[])?;
+    let polygons = polygons(&parameters.only(&[LABELS])?)?;
     let y = vector_stem(&file)?;
-    vector_tile(&app, &caller, collections, WEB_MERCATOR, &z, &x, y).await
+    let address = (WEB_MERCATOR, z.as_str(), x.as_str(), y);
+    vector_tile(&app, &caller, collections, address, polygons).await
 }
 
 /// `GET /tiles/ID[,ID…]/TMS/Z/X/Y.mvt`.
@@ -71,9 +74,10 @@ pub(crate) async fn xyz_tile_in(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
-    parameters.only(&[])?;
+    let polygons = polygons(&parameters.only(&[LABELS])?)?;
     let y = vector_stem(&file)?;
-    vector_tile(&app, &caller, collections, &tms, &z, &x, y).await
+    let address = (tms.as_str(), z.as_str(), x.as_str(), y);
+    vector_tile(&app, &caller, collections, address, polygons).await
 }
 
 /// The tile matrix set called `id`, if there is one.
@@ -158,6 +162,20 @@ fn drawable(caller: &Caller, ids: &str) -> Result<Vec<CollectionView>, Problem> 
     Ok(collections)
 }
 
+/// The parameter that asks for points to label instead of areas.
+const LABELS: &str = "labels";
+
+/// What asks for points to label instead of areas.
+pub(crate) const LABELS_QUERY: &str = "?labels=true";
+
+/// What shall stand for polygons.
+pub(crate) fn polygons(parameters: &Checked) -> Result<Polygons, Problem> {
+    match parameters.parsed(LABELS, "true or false")? {
+        Some(true) => Ok(Polygons::LabelPoints),
+        Some(false) | None => Ok(Polygons::Areas),
+    }
+}
+
 fn vector_stem(file: &str) -> Result<&str, Problem> {
     file.strip_suffix(".mvt")
         .or_else(|| file.strip_suffix(".pbf"))
@@ -168,10 +186,8 @@ async fn vector_tile(
     app: &App,
     caller: &Caller,
     collections: Vec<CollectionView>,
-    tms: &str,
-    z: &str,
-    x: &str,
-    y: &str,
+    (tms, z, x, y): (&str, &str, &str, &str),
+    polygons: Polygons,
 ) -> Result<Response, Problem> {
     let tms = set_of(tms)?;
     let tile = address_of(tms, z, x, y)?;
@@ -197,12 +213,16 @@ async fn vector_tile(
     let key = TileKey {
         class: caller.class,
         content: content_hash(parts),
-        kind: "mvt",
+        kind: match polygons {
+            Polygons::Areas => "mvt",
+            Polygons::LabelPoints => "labels.mvt",
+        },
         tms: &tms.id,
         tile,
     };
     let options = tiler::VectorOptions {
         byte_limit: app.limits().vector_tile_bytes,
+        polygons,
     };
     let make = app.compute(move || {
         let made = tiler::vector_tile(&collections, tms, tile, &options)?;

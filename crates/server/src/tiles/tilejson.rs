@@ -5,6 +5,7 @@ use axum::response::Response;
 use model::{Bounds, ColumnKind};
 use serde_json::{Map, Value, json};
 use store::CollectionView;
+use tiler::Polygons;
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -12,7 +13,7 @@ use crate::catalogue::{self, EntryKind};
 use crate::content::{Caching, Content};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::tiles::{VECTOR_MAX_ZOOM, drawable};
+use crate::tiles::{LABELS, LABELS_QUERY, VECTOR_MAX_ZOOM, drawable, polygons};
 
 /// `GET /tiles/ID[,ID…].json`.
 pub(crate) async fn tilejson(
@@ -25,8 +26,9 @@ pub(crate) async fn tilejson(
         return Err(Problem::no_such_page(&format!("/tiles/{file}")));
     };
     let collections = drawable(&caller, ids)?;
-    json_only(parameters)?;
-    answer(&app, &caller, &collections).await
+    let parameters = parameters.only(&["f", LABELS])?;
+    parameters.format(&["json"])?;
+    answer(&app, &caller, &collections, polygons(&parameters)?).await
 }
 
 /// `GET /tiles.json`: all that the caller sees and that can be drawn.
@@ -42,13 +44,14 @@ pub(crate) async fn tilejson_of_all(
         .filter(|entry| entry.has_geometry())
         .filter_map(|entry| caller.view.collection(entry.id.as_str()))
         .collect();
-    answer(&app, &caller, &drawable).await
+    answer(&app, &caller, &drawable, Polygons::Areas).await
 }
 
 async fn answer(
     app: &App,
     caller: &Caller,
     collections: &[CollectionView],
+    polygons: Polygons,
 ) -> Result<Response, Problem> {
     let mut layers = Vec::new();
     let mut titles = Vec::new();
@@ -84,9 +87,13 @@ async fn answer(
     }
     let ids: Vec<&str> = collections.iter().map(|c| c.meta().id.as_str()).collect();
     let ids = ids.join(",");
+    let query = match polygons {
+        Polygons::Areas => "",
+        Polygons::LabelPoints => LABELS_QUERY,
+    };
     let tiles = caller
         .base
-        .url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt"));
+        .url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt{query}"));
     let bounds = collections
         .iter()
         .filter_map(|c| c.meta().bounds)

@@ -7,7 +7,7 @@ use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{ColumnKind, TileCoord, Value};
 use proptest::prelude::*;
 use store::CollectionView;
-use tiler::{Error, VectorOptions, VectorTile, vector_tile};
+use tiler::{Error, Polygons, VectorOptions, VectorTile, vector_tile};
 
 use crate::decode::{self, Attribute, Feature, Layer, Shape};
 
@@ -108,6 +108,45 @@ fn several_collections_are_layers_in_the_order_asked_for() {
     assert_eq!(names, ["trees", "houses"]);
     assert!(layers.iter().all(|l| l.extent == 4096));
     assert_eq!(made.sacrifices, [] as [String; 0]);
+}
+
+#[test]
+fn an_area_over_many_tiles_has_one_point_for_its_label_with_all_its_attributes() {
+    let town = Town::new("EPSG:3014");
+    let plans = town.put(
+        collection("plans", &[("namn", ColumnKind::Text)]),
+        [feature(
+            7,
+            rectangle(-900.0, -700.0, 2000.0, 1500.0),
+            texts(&["Kajen"]),
+        )],
+    );
+    let options = VectorOptions {
+        polygons: Polygons::LabelPoints,
+        ..VectorOptions::default()
+    };
+    let middle = tile_at(mercator(), 16, [0.0; 2]);
+    let (mut cut_by, mut labels) = (0, Vec::new());
+    for (dx, dy) in (0..13).flat_map(|dx| (0..13).map(move |dy| (dx, dy))) {
+        let tile = TileCoord::new(16, middle.x() + dx - 6, middle.y() + dy - 6).unwrap();
+        cut_by += features(&plans, mercator(), tile).len();
+        let made = vector_tile(std::slice::from_ref(&plans), mercator(), tile, &options).unwrap();
+        labels.extend(
+            decode::tile(&made.bytes)
+                .into_iter()
+                .flat_map(|l| l.features),
+        );
+    }
+    assert!(cut_by > 20);
+    // Clients pass over what lies in the buffer, as the tile next to it has it too.
+    let inside = |p: &[i64; 2]| p.iter().all(|c| (0..4096).contains(c));
+    labels.retain(|label| label.points().iter().any(inside));
+    assert_eq!(labels.len(), 1);
+    assert_eq!((labels[0].id, labels[0].points().len()), (7, 1));
+    assert_eq!(
+        labels[0].attributes["namn"],
+        Attribute::Text("Kajen".to_owned())
+    );
 }
 
 #[test]
@@ -421,7 +460,10 @@ fn a_tile_over_the_limit_gives_up_what_it_says_and_keeps_the_origin() {
         (900, 2),
         (10, 2),
     ] {
-        let options = VectorOptions { byte_limit };
+        let options = VectorOptions {
+            byte_limit,
+            ..VectorOptions::default()
+        };
         let made = vector_tile(std::slice::from_ref(&houses), mercator(), tile, &options).unwrap();
         assert!(made.bytes.len() <= byte_limit);
         assert!(made.sacrifices.len() >= steps, "{:?}", made.sacrifices);
@@ -473,7 +515,10 @@ fn what_is_given_up_does_not_depend_on_the_order_of_features() {
         .collect()
     };
     let tile = tile_at(mercator(), 12, [0.0; 2]);
-    let options = VectorOptions { byte_limit: 9_000 };
+    let options = VectorOptions {
+        byte_limit: 9_000,
+        ..VectorOptions::default()
+    };
     let ids = |features: Vec<_>| {
         let spots = town.put(collection("spots", &[]), features);
         let made = vector_tile(&[spots], mercator(), tile, &options).unwrap();
