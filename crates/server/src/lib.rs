@@ -36,6 +36,7 @@ use model::CollectionId;
 
 pub use app::{App, Limits, OpenError};
 pub use identify::answer_json;
+pub use page::has_map_page;
 pub use router::router;
 pub use serve::serve;
 

@@ -57,6 +57,11 @@ pub(crate) fn file(path: &str) -> Option<Content> {
         .clone()
 }
 
+/// Whether the map page was built into this binary.
+pub fn has_map_page() -> bool {
+    FILES.contains_key("index.html")
+}
+
 /// Whether any embedded file's path starts so.
 pub(crate) fn has_folder(prefix: &str) -> bool {
     FILES.keys().any(|path| path.starts_with(prefix))

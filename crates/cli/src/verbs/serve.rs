@@ -28,6 +28,12 @@ pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
                 options.listen
             )
         })?;
+        if !server::has_map_page() {
+            eprintln!(
+                "The map page is not in this binary, since Node was missing when it was built; \
+                 everything else is served."
+            );
+        }
         let url = format!("http://{}", listener.local_addr()?);
         let object = json!({ "url": url, "name": name });
         output::print(json, &object, &format!("{name} is served on {url}"));
