@@ -21,7 +21,33 @@ pub struct Grid {
     pub values: Vec<f32>,
 }
 
+/// Where the cells of a grid lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GridFrame {
+    /// West edge of the first column.
+    pub west: f64,
+    /// North edge of the first row.
+    pub north: f64,
+    /// Side of a cell, in metres; over zero.
+    pub cell_size_m: f64,
+    /// Number of cells from west to east.
+    pub columns: usize,
+    /// Number of cells from north to south.
+    pub rows: usize,
+}
+
 impl Grid {
+    /// Where its cells lie.
+    pub fn frame(&self) -> GridFrame {
+        GridFrame {
+            west: self.west,
+            north: self.north,
+            cell_size_m: self.cell_size_m,
+            columns: self.columns,
+            rows: self.rows,
+        }
+    }
+
     /// Returns a grid without any value.
     pub fn empty(west: f64, north: f64, cell_size_m: f64, columns: usize, rows: usize) -> Grid {
         Grid {

@@ -22,7 +22,7 @@ pub use collection::{
     Collection, CollectionId, DataOrigin, InvalidCollectionId, Source, Survey, VerticalDatum,
 };
 pub use feature::{Feature, FeatureId};
-pub use grid::Grid;
+pub use grid::{Grid, GridFrame};
 pub use octree::{Cube, MAX_LEVEL, VoxelKey};
 pub use point::{ExtraBytes, PointBatch, PointFlags};
 pub use tile::{InvalidTile, MAX_Z, TileCoord};

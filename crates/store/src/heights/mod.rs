@@ -14,6 +14,7 @@
 //! that have a value. Tiles are not compressed, so that one elevation costs one read of
 //! four mapped bytes.
 
+mod pile;
 mod read;
 mod write;
 

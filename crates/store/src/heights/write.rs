@@ -1,107 +1,130 @@
 //! Writing a grid with its overviews.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use model::Grid;
+use model::{Grid, GridFrame};
 
-use super::{LEVELS_MAX, TILE, TILE_BYTES, kind, tag};
+use super::pile::{Pile, Size};
+use super::{TILE, TILE_BYTES, kind, tag};
 use crate::Error;
 use crate::view::HeightKind;
 
-/// Writes a grid to a new file and makes it durable.
-///
-/// `crs_code` and `vertical_code` are put into the GeoTIFF keys if their authority is EPSG.
-///
-/// # Errors
-///
-/// [`Error::Refused`] if the grid has no cells or its numbers make no sense; [`Error::Io`].
+/// A grid on its way to disk, patch by patch: terrain or surface of a survey that need not
+/// fit in memory.
+#[derive(Debug)]
+pub(crate) struct HeightWriter {
+    frame: GridFrame,
+    pile: Pile,
+}
+
+impl HeightWriter {
+    /// Starts a grid without any value. `scratch` is where its tiles lie until it is finished.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the frame has no cells or its numbers make no sense; [`Error::Io`].
+    pub(crate) fn new(frame: GridFrame, scratch: PathBuf) -> Result<HeightWriter, Error> {
+        let placed = [frame.west, frame.north, frame.cell_size_m]
+            .iter()
+            .all(|n| n.is_finite());
+        // GDAL counts columns and rows with 31 bits.
+        let countable = [frame.columns, frame.rows]
+            .iter()
+            .all(|&n| n > 0 && i32::try_from(n).is_ok());
+        if !placed || frame.cell_size_m <= 0.0 || !countable {
+            return Err(Error::Refused(format!(
+                "a grid of {} × {} cells of {} m cannot be kept",
+                frame.columns, frame.rows, frame.cell_size_m
+            )));
+        }
+        let size = Size {
+            columns: frame.columns,
+            rows: frame.rows,
+        };
+        let pile = Pile::new(scratch.clone(), size).map_err(Error::io(&scratch))?;
+        Ok(HeightWriter { frame, pile })
+    }
+
+    /// Puts the values of a patch in their place. Cells without a value are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the patch does not lie on the frame's cells; [`Error::Io`].
+    pub(crate) fn put(&mut self, patch: &Grid) -> Result<(), Error> {
+        let size = self.frame.cell_size_m;
+        let cells = [
+            (patch.west - self.frame.west) / size,
+            (self.frame.north - patch.north) / size,
+        ];
+        // Coordinates in the millions have a billionth of a metre to spare.
+        let fits = patch.cell_size_m == size
+            && patch.columns.checked_mul(patch.rows) == Some(patch.values.len())
+            && cells
+                .iter()
+                .all(|c| (c - c.round()).abs() < 1e-6 && c.abs() < 1e15);
+        if !fits {
+            return Err(Error::Refused(format!(
+                "a patch of {} × {} cells of {} m at {}, {} does not lie on the grid of {} m at {}, {}",
+                patch.columns,
+                patch.rows,
+                patch.cell_size_m,
+                patch.west,
+                patch.north,
+                size,
+                self.frame.west,
+                self.frame.north
+            )));
+        }
+        let [left, top] = cells.map(|c| c.round() as i64);
+        self.pile
+            .put(patch, left, top)
+            .map_err(Error::io(self.pile.path()))
+    }
+
+    /// Writes everything to a new file and makes it durable.
+    ///
+    /// `crs_code` and `vertical_code` are put into the GeoTIFF keys if their authority is EPSG.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn finish(
+        mut self,
+        path: &Path,
+        kind: HeightKind,
+        crs_code: &str,
+        vertical_code: Option<&str>,
+    ) -> Result<(), Error> {
+        let geo = Geo {
+            crs: epsg(crs_code),
+            vertical: vertical_code.and_then(epsg),
+        };
+        self.pile
+            .coarsen(kind)
+            .map_err(Error::io(self.pile.path()))?;
+        let big = len_max(&self.pile) > u64::from(u32::MAX);
+        write_levels(path, &self.frame, &self.pile, &geo, big).map_err(Error::io(path))
+    }
+}
+
+/// Writes a grid that is in memory; see [`HeightWriter`].
 pub(crate) fn write(
     path: &Path,
     grid: &Grid,
-    height_kind: HeightKind,
+    kind: HeightKind,
     crs_code: &str,
     vertical_code: Option<&str>,
 ) -> Result<(), Error> {
-    let cells = grid.columns.checked_mul(grid.rows);
-    let placed = [grid.west, grid.north, grid.cell_size_m]
-        .iter()
-        .all(|n| n.is_finite());
-    // GDAL counts columns and rows with 31 bits.
-    let countable = [grid.columns, grid.rows]
-        .iter()
-        .all(|&n| n > 0 && i32::try_from(n).is_ok());
-    if cells != Some(grid.values.len()) || !placed || grid.cell_size_m <= 0.0 || !countable {
-        return Err(Error::Refused(format!(
-            "a grid of {} × {} cells of {} m with {} values cannot be kept",
-            grid.columns,
-            grid.rows,
-            grid.cell_size_m,
-            grid.values.len()
-        )));
-    }
-    let levels = levels(grid, height_kind);
-    let geo = Geo {
-        crs: epsg(crs_code),
-        vertical: vertical_code.and_then(epsg),
-    };
-    let big = len_max(&levels) > u64::from(u32::MAX);
-    write_levels(path, &levels, &geo, big).map_err(Error::io(path))
+    let scratch = path.with_extension("pile");
+    let mut writer = HeightWriter::new(grid.frame(), scratch)?;
+    writer.put(grid)?;
+    writer.finish(path, kind, crs_code, vertical_code)
 }
 
 fn epsg(code: &str) -> Option<u16> {
     code.strip_prefix("EPSG:")?.parse().ok()
-}
-
-/// The grid, then each coarser one until one tile holds it.
-fn levels(grid: &Grid, height_kind: HeightKind) -> Vec<Cow<'_, Grid>> {
-    let mut levels = vec![Cow::Borrowed(grid)];
-    while let Some(last) = levels.last()
-        && last.columns.max(last.rows) > TILE
-        && levels.len() < LEVELS_MAX
-    {
-        let coarser = coarser(last, height_kind);
-        levels.push(Cow::Owned(coarser));
-    }
-    levels
-}
-
-fn coarser(grid: &Grid, height_kind: HeightKind) -> Grid {
-    let (columns, rows) = (grid.columns.div_ceil(2), grid.rows.div_ceil(2));
-    let mut values = Vec::with_capacity(columns * rows);
-    for row in 0..rows {
-        let upper = &grid.values[2 * row * grid.columns..][..grid.columns];
-        let lower = grid.values[(2 * row + 1).min(grid.rows) * grid.columns..].chunks(grid.columns);
-        let lower = lower.take(1).next().unwrap_or_default();
-        for column in 0..columns {
-            let of = |row: &[f32], i: usize| row.get(2 * column + i).copied().unwrap_or(f32::NAN);
-            let four = [of(upper, 0), of(upper, 1), of(lower, 0), of(lower, 1)];
-            values.push(match height_kind {
-                HeightKind::Terrain => mean(four),
-                // The maximum of two floats passes over NaN.
-                HeightKind::Surface => four.into_iter().fold(f32::NAN, f32::max),
-            });
-        }
-    }
-    Grid {
-        west: grid.west,
-        north: grid.north,
-        cell_size_m: grid.cell_size_m * 2.0,
-        columns,
-        rows,
-        values,
-    }
-}
-
-/// The mean of those that have a value; NaN if none has.
-fn mean(values: [f32; 4]) -> f32 {
-    let known = values.into_iter().filter(|value| !value.is_nan());
-    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| {
-        (sum + f64::from(value), count + 1.0)
-    });
-    (sum / count) as f32
 }
 
 struct Geo {
@@ -160,76 +183,74 @@ impl Field {
 }
 
 /// The most that a file of these levels can take.
-fn len_max(levels: &[Cow<'_, Grid>]) -> u64 {
-    let tiles = levels
-        .iter()
-        .map(|grid| grid.columns.div_ceil(TILE) as u64 * grid.rows.div_ceil(TILE) as u64);
+fn len_max(pile: &Pile) -> u64 {
+    let tiles = pile.levels.iter().map(|level| level.size.tiles() as u64);
     // Arrays take 16 bytes for each tile, directories less than 4 KiB for each level.
-    tiles.sum::<u64>() * (TILE_BYTES as u64 + 16) + (levels.len() as u64 + 1) * 4096
+    tiles.sum::<u64>() * (TILE_BYTES as u64 + 16) + (pile.levels.len() as u64 + 1) * 4096
 }
 
-fn write_levels(path: &Path, levels: &[Cow<'_, Grid>], geo: &Geo, big: bool) -> io::Result<()> {
-    let tiles: Vec<Vec<bool>> = levels.iter().map(|grid| tiles_with_value(grid)).collect();
-    let nowhere: Vec<_> = tiles.iter().map(|tiles| vec![0; tiles.len()]).collect();
-    let start = directories(levels, &nowhere, geo, big).len() as u64;
-    let mut next = start;
-    let mut offsets = nowhere;
-    for (offsets, tiles) in offsets.iter_mut().zip(&tiles).rev() {
-        for (offset, _) in offsets.iter_mut().zip(tiles).filter(|(_, kept)| **kept) {
+fn write_levels(
+    path: &Path,
+    frame: &GridFrame,
+    pile: &Pile,
+    geo: &Geo,
+    big: bool,
+) -> io::Result<()> {
+    let mut offsets: Vec<Vec<u64>> = pile
+        .levels
+        .iter()
+        .map(|level| vec![0; level.size.tiles()])
+        .collect();
+    let mut next = directories(frame, pile, &offsets, geo, big).len() as u64;
+    for (offsets, level) in offsets.iter_mut().zip(&pile.levels).rev() {
+        for (offset, _) in offsets
+            .iter_mut()
+            .zip(level.kept())
+            .filter(|(_, kept)| *kept)
+        {
             *offset = next;
             next += TILE_BYTES as u64;
         }
     }
 
     let mut file = BufWriter::new(File::create_new(path)?);
-    file.write_all(&directories(levels, &offsets, geo, big))?;
-    let mut tile = Vec::with_capacity(TILE_BYTES);
-    for (grid, tiles) in levels.iter().zip(&tiles).rev() {
-        for (index, _) in tiles.iter().enumerate().filter(|(_, kept)| **kept) {
-            fill_tile(grid, index, &mut tile);
+    file.write_all(&directories(frame, pile, &offsets, geo, big))?;
+    let mut tile = vec![0; TILE_BYTES];
+    for (number, level) in pile.levels.iter().enumerate().rev() {
+        for (index, _) in level.kept().enumerate().filter(|(_, kept)| *kept) {
+            pile.read(number, index, &mut tile)?;
             file.write_all(&tile)?;
         }
     }
     file.into_inner()?.sync_all()
 }
 
-/// For each tile, row by row, whether any of its cells has a value.
-fn tiles_with_value(grid: &Grid) -> Vec<bool> {
-    let across = grid.columns.div_ceil(TILE);
-    let mut tiles = vec![false; across * grid.rows.div_ceil(TILE)];
-    for (row, values) in grid.values.chunks(grid.columns).enumerate() {
-        for (column, values) in values.chunks(TILE).enumerate() {
-            let tile = &mut tiles[row / TILE * across + column];
-            *tile = *tile || values.iter().any(|value| !value.is_nan());
-        }
-    }
-    tiles
-}
-
-fn fill_tile(grid: &Grid, index: usize, bytes: &mut Vec<u8>) {
-    let across = grid.columns.div_ceil(TILE);
-    let (left, top) = (index % across * TILE, index / across * TILE);
-    let width = TILE.min(grid.columns - left);
-    bytes.clear();
-    for row in top..top + TILE {
-        let values: &[f32] = if row < grid.rows {
-            &grid.values[row * grid.columns + left..][..width]
-        } else {
-            &[]
-        };
-        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        let padding = std::iter::repeat_n(f32::NAN, TILE - values.len());
-        bytes.extend(padding.flat_map(f32::to_le_bytes));
-    }
-}
-
-/// Everything before the tiles. Its length depends on `levels` and `big` alone.
-fn directories(levels: &[Cow<'_, Grid>], offsets: &[Vec<u64>], geo: &Geo, big: bool) -> Vec<u8> {
-    let fields: Vec<_> = levels
+/// Everything before the tiles. Its length depends on the sizes of the levels and on `big` alone.
+fn directories(
+    frame: &GridFrame,
+    pile: &Pile,
+    offsets: &[Vec<u64>],
+    geo: &Geo,
+    big: bool,
+) -> Vec<u8> {
+    let fields: Vec<_> = pile
+        .levels
         .iter()
         .zip(offsets)
         .enumerate()
-        .map(|(level, (grid, offsets))| fields(level, grid, offsets, geo, big))
+        .map(|(number, (level, offsets))| {
+            let mut fields = fields(number, level.size, offsets, big);
+            if number == 0 {
+                fields.extend(place(frame, geo));
+            }
+            fields.push(Field {
+                tag: tag::GDAL_NODATA,
+                kind: kind::ASCII,
+                count: 4,
+                bytes: b"nan\0".to_vec(),
+            });
+            fields
+        })
         .collect();
     let (header_len, inline) = if big { (16, 8) } else { (8, 4) };
     let directory_len = |fields: &Vec<Field>| {
@@ -273,7 +294,7 @@ fn directories(levels: &[Cow<'_, Grid>], offsets: &[Vec<u64>], geo: &Geo, big: b
                 arrays.resize(arrays.len().next_multiple_of(8), 0);
             }
         }
-        let is_last = i + 1 == levels.len();
+        let is_last = i + 1 == offsets.len();
         push(&mut bytes, if is_last { 0 } else { end as u64 });
     }
     bytes.extend(&[0; 8][..padding]);
@@ -281,15 +302,15 @@ fn directories(levels: &[Cow<'_, Grid>], offsets: &[Vec<u64>], geo: &Geo, big: b
     bytes
 }
 
-fn fields(level: usize, grid: &Grid, offsets: &[u64], geo: &Geo, big: bool) -> Vec<Field> {
+fn fields(level: usize, size: Size, offsets: &[u64], big: bool) -> Vec<Field> {
     let counts: Vec<_> = offsets
         .iter()
         .map(|&offset| if offset == 0 { 0 } else { TILE_BYTES as u64 })
         .collect();
-    let mut fields = vec![
+    vec![
         Field::long(tag::NEW_SUBFILE_TYPE, usize::from(level > 0)),
-        Field::long(tag::IMAGE_WIDTH, grid.columns),
-        Field::long(tag::IMAGE_LENGTH, grid.rows),
+        Field::long(tag::IMAGE_WIDTH, size.columns),
+        Field::long(tag::IMAGE_LENGTH, size.rows),
         Field::shorts(tag::BITS_PER_SAMPLE, &[32]),
         Field::shorts(tag::COMPRESSION, &[1]),
         Field::shorts(tag::PHOTOMETRIC_INTERPRETATION, &[1]),
@@ -301,21 +322,18 @@ fn fields(level: usize, grid: &Grid, offsets: &[u64], geo: &Geo, big: bool) -> V
         Field::places(tag::TILE_BYTE_COUNTS, &counts, big),
         // 3 is IEEE floating point.
         Field::shorts(tag::SAMPLE_FORMAT, &[3]),
-    ];
-    if level == 0 {
-        let size = grid.cell_size_m;
-        let tie = [0.0, 0.0, 0.0, grid.west, grid.north, 0.0];
-        fields.push(Field::doubles(tag::MODEL_PIXEL_SCALE, &[size, size, 0.0]));
-        fields.push(Field::doubles(tag::MODEL_TIEPOINT, &tie));
-        fields.push(Field::shorts(tag::GEO_KEY_DIRECTORY, &geo_keys(geo)));
-    }
-    fields.push(Field {
-        tag: tag::GDAL_NODATA,
-        kind: kind::ASCII,
-        count: 4,
-        bytes: b"nan\0".to_vec(),
-    });
-    fields
+    ]
+}
+
+/// Where the finest level lies.
+fn place(frame: &GridFrame, geo: &Geo) -> [Field; 3] {
+    let size = frame.cell_size_m;
+    let tie = [0.0, 0.0, 0.0, frame.west, frame.north, 0.0];
+    [
+        Field::doubles(tag::MODEL_PIXEL_SCALE, &[size, size, 0.0]),
+        Field::doubles(tag::MODEL_TIEPOINT, &tie),
+        Field::shorts(tag::GEO_KEY_DIRECTORY, &geo_keys(geo)),
+    ]
 }
 
 fn geo_keys(geo: &Geo) -> Vec<u16> {
@@ -352,12 +370,14 @@ mod tests {
 
     fn write_to(path: &Path, big: bool) {
         let grid = slope();
-        let levels = levels(&grid, HeightKind::Terrain);
+        let mut writer = HeightWriter::new(grid.frame(), path.with_extension("pile")).unwrap();
+        writer.put(&grid).unwrap();
+        writer.pile.coarsen(HeightKind::Terrain).unwrap();
         let geo = Geo {
             crs: Some(3006),
             vertical: Some(5613),
         };
-        write_levels(path, &levels, &geo, big).unwrap();
+        write_levels(path, &writer.frame, &writer.pile, &geo, big).unwrap();
     }
 
     #[test]
@@ -382,21 +402,6 @@ mod tests {
     }
 
     #[test]
-    fn overviews_pass_over_cells_without_value() {
-        let mut grid = Grid::empty(0.0, 4.0, 1.0, 3, 3);
-        grid.values[0] = 1.0;
-        grid.values[4] = 4.0;
-        grid.values[8] = 7.0;
-        let mean = coarser(&grid, HeightKind::Terrain);
-        assert_eq!((mean.columns, mean.rows, mean.cell_size_m), (2, 2, 2.0));
-        assert_eq!((mean.values[0], mean.values[3]), (2.5, 7.0));
-        assert!(mean.values[1].is_nan() && mean.values[2].is_nan());
-        let highest = coarser(&grid, HeightKind::Surface);
-        assert_eq!((highest.values[0], highest.values[3]), (4.0, 7.0));
-        assert!(highest.values[1].is_nan());
-    }
-
-    #[test]
     fn a_file_that_is_cut_short_is_damaged_wherever_the_cut_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("whole.tif");
@@ -416,7 +421,8 @@ mod tests {
 
     #[test]
     fn a_grid_that_makes_no_sense_is_refused() {
-        let path = Path::new("never written");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("never written");
         let mut short = Grid::empty(0.0, 0.0, 1.0, 2, 2);
         short.values.pop();
         for grid in [
@@ -425,7 +431,7 @@ mod tests {
             Grid::empty(0.0, 0.0, 0.0, 1, 1),
             Grid::empty(f64::NAN, 0.0, 1.0, 1, 1),
         ] {
-            let result = write(path, &grid, HeightKind::Terrain, "EPSG:3006", None);
+            let result = write(&path, &grid, HeightKind::Terrain, "EPSG:3006", None);
             assert!(matches!(result, Err(Error::Refused(_))));
         }
     }
