@@ -83,6 +83,29 @@ pub struct TooManyCells {
     pub y: f64,
 }
 
+/// Why there is no terrain.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NoHeights {
+    /// There is nothing to make it of.
+    #[error(
+        "all its points are withheld or noise, so there is no terrain to make: check that it is the right file"
+    )]
+    NoPoints,
+    /// The points lie too far apart for any terrain between them to be true, and cells for
+    /// all of it would cost far more than the file.
+    #[error(
+        "its {points} points lie scattered over {width_m} × {height_m} m, which is no survey: check that it is whole and in the right CRS"
+    )]
+    TooScattered {
+        /// Points that could be used.
+        points: u64,
+        /// From west to east, in metres.
+        width_m: f64,
+        /// From south to north, in metres.
+        height_m: f64,
+    },
+}
+
 /// Terrain and surface of a survey on one lattice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heights {
@@ -194,17 +217,30 @@ impl HeightGrid {
         Ok(())
     }
 
-    /// Computes terrain and surface; none if there were no points.
+    /// Computes terrain and surface.
     ///
     /// The result is the same to the byte whatever the order of points and the number of threads.
-    pub fn finish(mut self) -> Option<Heights> {
+    ///
+    /// # Errors
+    ///
+    /// [`NoHeights`] if there were no points, or if a grid that fits itself to them still has
+    /// too few with the widest cells.
+    pub fn finish(mut self) -> Result<Heights, NoHeights> {
         while self.fits && self.cell_size_m < COARSEST_CELL_M && self.is_too_fine() {
             self.coarsen();
         }
-        let [west, _, _, north] = self.extent_of_points()?;
+        let extent = self.extent_of_points().ok_or(NoHeights::NoPoints)?;
+        let [west, south, east, north] = extent;
+        if self.fits && self.is_too_fine() {
+            return Err(NoHeights::TooScattered {
+                points: self.points,
+                width_m: (east - west + 1) as f64 * self.cell_size_m,
+                height_m: (north - south + 1) as f64 * self.cell_size_m,
+            });
+        }
         let ground = self.ground_source();
         let margin = terrain::margin_cells(self.cell_size_m);
-        let scene = self.into_scene(margin)?;
+        let scene = self.into_scene(extent, margin);
         let surface = surface::surface(&scene);
         let terrain = terrain::terrain(&scene, ground);
         let size = scene.cell_size_m;
@@ -227,7 +263,7 @@ impl HeightGrid {
                 values: inner,
             }
         };
-        Some(Heights {
+        Ok(Heights {
             terrain: grid(terrain),
             surface: grid(surface),
             ground,
@@ -337,8 +373,7 @@ impl HeightGrid {
         extent
     }
 
-    fn into_scene(mut self, margin: usize) -> Option<Scene> {
-        let [west, south, east, north] = self.extent_of_points()?;
+    fn into_scene(mut self, [west, south, east, north]: [i64; 4], margin: usize) -> Scene {
         let columns = (east - west + 1) as usize + 2 * margin;
         let rows = (north - south + 1) as usize + 2 * margin;
         let mut cells = vec![Cell::EMPTY; columns * rows];
@@ -353,11 +388,11 @@ impl HeightGrid {
                 }
             }
         }
-        Some(Scene {
+        Scene {
             cells,
             columns,
             cell_size_m: self.cell_size_m,
-        })
+        }
     }
 }
 
@@ -409,5 +444,18 @@ mod tests {
         assert!(sparse.values.len() as u64 <= CELLS_ALWAYS);
         // Half a metre would be over the limit on cells.
         assert_eq!(finish(20_000.0).cell_size_m, 64.0);
+    }
+
+    #[test]
+    fn a_few_points_scattered_over_a_country_are_no_survey() {
+        let mut grid = HeightGrid::fitting();
+        grid.add(&scattered(1000, 400_000.0))
+            .expect("it fits itself");
+        let refused = grid.finish().expect_err("no terrain");
+        assert!(matches!(
+            refused,
+            NoHeights::TooScattered { points: 1000, .. }
+        ));
+        assert!(refused.to_string().contains("is no survey"), "{refused}");
     }
 }

@@ -18,6 +18,6 @@ mod threads;
 
 pub use gather::{
     CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, HeightGrid, Heights, MAX_CELLS,
-    TooManyCells,
+    NoHeights, TooManyCells,
 };
 pub use scene::GroundSource;

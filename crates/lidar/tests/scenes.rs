@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use lidar::{GroundSource, HeightGrid, Heights, MAX_CELLS};
+use lidar::{GroundSource, HeightGrid, Heights, MAX_CELLS, NoHeights};
 use model::{Grid, PointBatch, PointFlags};
 
 /// A fixed sequence of numbers between 0 and 1.
@@ -196,7 +196,7 @@ fn withheld_points_noise_and_nonsense_do_not_count() {
     let heights = heights(&batch, 1.0);
     assert_eq!(heights.surface.values, [10.0]);
     assert_eq!(heights.terrain.values, [10.0]);
-    assert!(HeightGrid::new(1.0).finish().is_none());
+    assert_eq!(HeightGrid::new(1.0).finish(), Err(NoHeights::NoPoints));
 }
 
 #[test]

@@ -263,12 +263,9 @@ impl SurveyReader {
         let [west, south, low] = tally.min;
         let [east, north, high] = tally.max;
         let bounds = Bounds::new(west, south, east, north).map_err(|_| nothing())?;
-        let heights = grid.finish().ok_or_else(|| {
-            refused(
-                path,
-                "all its points are withheld or noise, so there is no terrain to make: check that it is the right file".to_owned(),
-            )
-        })?;
+        let heights = grid
+            .finish()
+            .map_err(|why| refused(path, why.to_string()))?;
         Ok(SurveySummary {
             bounds,
             elevation_range_m: [low, high],

@@ -378,7 +378,8 @@ impl FgbFile {
     }
 
     fn corrupt(&self, offset: u64, what: &str) -> Error {
-        let at = self.features_start as u64 + offset;
+        // An offset that makes no sense is what is being reported.
+        let at = (self.features_start as u64).saturating_add(offset);
         Error::corrupt(
             self.map.path(),
             format!("the feature at byte {at} is damaged: {what}"),
