@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use geodesy::Crs;
 use ingest::{LayerOptions, SurveyOptions, SurveyReader};
 use model::{
-    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Feature, FeatureId, GeometryKind, Grid, PointBatch,
-    Schema, Source, Survey, Value, VerticalDatum,
+    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Cube, ExtraBytes, Feature, FeatureId, GeometryKind,
+    Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum, VoxelKey,
 };
 use store::{Error, HeightKind, PointLayout, PutMode, Twin};
 
@@ -80,6 +80,7 @@ fn write_seeds(corpus: &Path, twin: &Path) -> std::io::Result<()> {
         ("catalog", twin.join("catalog")),
         ("segment", file_of(&twin.join("collections/all"), ".fgb")),
         ("heights", file_of(&twin.join("surveys/flight"), "terrain.tif")),
+        ("points", file_of(&twin.join("surveys/flight"), ".copc.laz")),
     ];
     for (target, file) in files {
         fs::create_dir_all(corpus.join(target))?;
@@ -113,10 +114,18 @@ fn make_twin(folder: &Path) -> Result<(), Error> {
     });
     let mut change = twin.begin()?;
     change.put_features(all, features.collect(), PutMode::Create, "{}")?;
-    let layout =
-        PointLayout { crs_wkt: "PROJCS[\"none\"]".to_owned(), scale_m: [0.01; 3], has_rgb: false, has_nir: false };
+    let layout = PointLayout {
+        crs_wkt: "PROJCS[\"none\"]".to_owned(),
+        scale_m: [0.01; 3],
+        offset_m: [0.0; 3],
+        has_rgb: false,
+        has_nir: false,
+        extra: ExtraBytes::default(),
+        cube: Cube { min: [0.0; 3], side_m: 16.0 },
+        spacing_m: 0.5,
+    };
     let mut points = change.begin_survey(layout)?;
-    points.write(&PointBatch {
+    let batch = PointBatch {
         x: vec![1.0, 2.0],
         y: vec![1.0, 2.0],
         z: vec![1.0, 2.0],
@@ -132,7 +141,10 @@ fn make_twin(folder: &Path) -> Result<(), Error> {
         rgb: Vec::new(),
         nir: Vec::new(),
         extra: Vec::new(),
-    })?;
+    };
+    for key in [VoxelKey::ROOT, VoxelKey::ROOT.children()[0]] {
+        points.write(points.encoder().encode(key, &batch)?)?;
+    }
     let survey = Survey {
         id: id("flight"),
         title: "Flight".to_owned(),
@@ -165,6 +177,7 @@ fn file_of(folder: &Path, ending: &str) -> PathBuf {
 static CATALOG: LazyLock<PathBuf> = LazyLock::new(|| TWIN.path().join("catalog"));
 static SEGMENT: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("collections/all"), ".fgb"));
 static TERRAIN: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("surveys/flight"), "terrain.tif"));
+static POINTS: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("surveys/flight"), ".copc.laz"));
 
 /// Puts the bytes in the place of the catalog, and reads the twin.
 pub fn catalog(bytes: &[u8]) {
@@ -179,6 +192,11 @@ pub fn segment(bytes: &[u8]) {
 /// Puts the bytes in the place of the terrain, and reads the twin.
 pub fn heights(bytes: &[u8]) {
     read_twin_with(&TERRAIN, bytes);
+}
+
+/// Puts the bytes in the place of the points, and reads the twin.
+pub fn points(bytes: &[u8]) {
+    read_twin_with(&POINTS, bytes);
 }
 
 fn read_twin_with(file: &Path, bytes: &[u8]) {
@@ -196,6 +214,9 @@ fn read_twin(folder: &Path) -> Result<(), Error> {
         let _ = collection.page(Some(&world), None, 10);
     }
     for survey in view.surveys() {
+        for box_of_points in [None, Some(&world)] {
+            let _ = survey.points(box_of_points, None).map(|all| all.take_while(Result::is_ok).count());
+        }
         let _ = survey.elevation(HeightKind::Terrain, [3.5, 3.5]);
         for pixel_m in [1.0, 100.0] {
             let _ = survey.window(HeightKind::Terrain, &bounds([0.0, 0.0, 20.0, 10.0]), pixel_m);

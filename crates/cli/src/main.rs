@@ -6,6 +6,7 @@
 
 mod arguments;
 mod configuration;
+mod octree;
 mod output;
 mod verbs;
 

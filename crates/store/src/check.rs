@@ -202,7 +202,11 @@ impl Checker<'_> {
     fn survey(&mut self, entry: &SurveyEntry) {
         self.file(&entry.report);
         if self.file(&entry.points) {
-            match points::count(&entry.points.path(self.dir)) {
+            match entry
+                .points
+                .map(self.dir)
+                .and_then(|map| points::check(&map))
+            {
                 Ok(count) if count == entry.meta.point_count => self.report.features += count,
                 Ok(count) => {
                     let said = entry.meta.point_count;

@@ -5,7 +5,7 @@
 //! collections/ID/gGENERATION-N.fgb         features with geometry, Hilbert-sorted
 //! collections/ID/gGENERATION-N-rows.fgb    features without
 //! collections/ID/gGENERATION-N.ids         where each feature lies, by id
-//! surveys/ID/gGENERATION-N-points.laz      points in the order in which they came
+//! surveys/ID/gGENERATION-N-points.copc.laz points as COPC (see the module `points`)
 //! surveys/ID/gGENERATION-N-terrain.tif     bare ground; -surface.tif the highest returns
 //! …/gGENERATION-N-report.json              what was repaired or left out at ingest
 //! keys                                     who may do what (see [`keys`])
@@ -31,7 +31,7 @@ mod view;
 
 pub use check::{CheckReport, check};
 pub use error::Error;
-pub use points::{PointLayout, SurveyWriter};
+pub use points::{EncodedNode, NodeEncoder, PointLayout, SurveyWriter};
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};
 pub use view::{CollectionView, HeightKind, Page, SurveyView, View};

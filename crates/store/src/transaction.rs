@@ -144,12 +144,13 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] if the steps of coordinates make no sense; [`Error::Io`].
+    /// [`Error::Refused`] if the steps of coordinates or the octree make no sense, or what
+    /// describes the points is too long for its record; [`Error::Io`].
     pub fn begin_survey(&mut self, layout: PointLayout) -> Result<SurveyWriter, Error> {
         let folder = self.dir.join("surveys");
         self.folders.push(folder.clone());
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let path = folder.join(format!("{}-staged.laz", self.next_stem()));
+        let path = folder.join(format!("{}-staged.copc.laz", self.next_stem()));
         self.staged.push(path.clone());
         SurveyWriter::new(path, layout)
     }
@@ -198,7 +199,7 @@ impl Transaction {
         let name = |what: &str| format!("surveys/{id}/{stem}-{what}");
         self.make_folder("surveys", &id)?;
 
-        let points = name("points.laz");
+        let points = name("points.copc.laz");
         let path = self.dir.join(&points);
         self.staged.push(path.clone());
         fs::rename(&staged, &path).map_err(Error::io(&path))?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, Survey};
+use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, PointBatch, Survey};
 
 use crate::Error;
 use crate::files::Mapped;
 use crate::heights::HeightMap;
+use crate::points::Points;
 use crate::segment::Position;
 use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
 
@@ -293,16 +294,43 @@ impl SurveyView {
         text_of(&self.0.report)
     }
 
-    /// The bytes of the points, as LAZ.
+    /// The bytes of the points, as COPC.
+    ///
+    /// They are mapped, not read: reading them may wait for the disk.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
-    pub fn points_laz(&self) -> Result<&[u8], Error> {
-        match &self.0.points {
-            Ok(map) => Ok(map.bytes()),
-            Err(error) => Err(error.to_error()),
-        }
+    pub fn points_copc(&self) -> Result<&[u8], Error> {
+        Ok(self.points_file()?.bytes())
+    }
+
+    /// XXH3 of the bytes of the points, 128 bits, as the catalog has it.
+    pub fn points_checksum(&self) -> u128 {
+        self.0.entry.points.checksum
+    }
+
+    /// Points, node by node, in the order of the file.
+    ///
+    /// Levels are read down to the first whose points lie no farther apart than
+    /// `deepest_spacing_m`, or all; of those, the points in `bounds`, or all. Places and
+    /// attributes are as they were written, bit for bit. A batch is held in memory at a
+    /// time: a node, of some hundred thousand points at most as a rule.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the spacing is no length; [`Error::Corrupt`], [`Error::Io`],
+    /// here and for each node.
+    pub fn points<'a>(
+        &'a self,
+        bounds: Option<&Bounds>,
+        deepest_spacing_m: Option<f64>,
+    ) -> Result<impl Iterator<Item = Result<PointBatch, Error>> + use<'a>, Error> {
+        Points::open(self.points_file()?)?.batches(bounds.copied(), deepest_spacing_m)
+    }
+
+    fn points_file(&self) -> Result<&Mapped, Error> {
+        self.0.points.as_ref().map_err(OpenError::to_error)
     }
 
     /// The bytes of the terrain or surface, as GeoTIFF.

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use geodesy::Crs;
-use ingest::{LayerOptions, Report, SourceKind, SurveyOptions, SurveyReader};
+use ingest::{
+    LayerOptions, Report, SourceKind, SurveyHeader, SurveyOptions, SurveyReader, SurveySummary,
+};
 use jiff::Timestamp;
-use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
+use model::{Collection, CollectionId, ExtraBytes, PointBatch, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
-use store::{PointLayout, PutMode, Twin};
+use store::{PointLayout, PutMode, SurveyWriter, Transaction, Twin};
 
 use crate::arguments::Ingest;
-use crate::output;
+use crate::{octree, output};
 
 /// Sides of a terrain cell that make sense: finer than points lie, or coarser than a hill, is
 /// a slip of the hand.
@@ -129,19 +131,17 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     };
     let reader = SurveyReader::open(&delivery.sources, &options)?;
     let header = reader.header().clone();
+    // Held for all of the work: a second writer learns at once that it must wait.
     let mut transaction = twin.begin()?;
-    let mut points = transaction.begin_survey(PointLayout {
-        crs_wkt,
-        scale_m: header.scale_m,
-        has_rgb: header.has_rgb,
-        has_nir: header.has_nir,
-    })?;
+    let mut points = PointBatch::default();
     let bar = output::progress(delivery.collection.as_str(), header.claimed_points);
     let summary = reader.read::<anyhow::Error>(&mut |batch| {
         bar.inc(batch.len() as u64);
-        Ok(points.write(batch)?)
+        octree::append(&mut points, batch);
+        Ok(())
     })?;
     bar.finish_and_clear();
+    let points = write_points(&mut transaction, &header, &summary, crs_wkt, &points)?;
     let survey = Survey {
         id: delivery.collection.clone(),
         title: title(delivery),
@@ -165,6 +165,35 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     )?;
     transaction.commit()?;
     Ok(result(delivery, "points", &summary.report, report))
+}
+
+/// Writes all points of a survey as an octree.
+fn write_points(
+    transaction: &mut Transaction,
+    header: &SurveyHeader,
+    summary: &SurveySummary,
+    crs_wkt: String,
+    points: &PointBatch,
+) -> anyhow::Result<SurveyWriter> {
+    let (cube, spacing_m) = octree::cube_around(&summary.bounds, summary.elevation_range_m);
+    // Round kilometres keep stored coordinates exact multiples of the step.
+    let round = |metres: f64| (metres / 1000.0).floor() * 1000.0;
+    let mut writer = transaction.begin_survey(PointLayout {
+        crs_wkt,
+        scale_m: header.scale_m,
+        offset_m: [
+            round(summary.bounds.min_x()),
+            round(summary.bounds.min_y()),
+            0.0,
+        ],
+        has_rgb: header.has_rgb,
+        has_nir: header.has_nir,
+        extra: ExtraBytes::default(),
+        cube,
+        spacing_m,
+    })?;
+    octree::write(&mut writer, &cube, points)?;
+    Ok(writer)
 }
 
 fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {

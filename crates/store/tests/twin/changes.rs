@@ -5,12 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use geo_types::{Geometry, LineString, point};
-use model::{Access, Bounds, ColumnKind, DataOrigin, Feature, Grid, PointBatch, Value};
+use model::{
+    Access, Bounds, ColumnKind, Cube, DataOrigin, Feature, Grid, PointBatch, Value, VoxelKey,
+};
 use store::{Error, PointLayout, PutMode, Twin};
 
 use crate::common::{
     NUMBER, batch, by_id, collection, empty_twin, id, layout, numbered, put, put_survey, see,
-    survey,
+    survey, write_node,
 };
 
 /// Asserts that putting these is refused with a sentence that holds `word`, and that
@@ -158,7 +160,7 @@ fn a_change_that_is_dropped_leaves_nothing() {
         )
         .unwrap();
     let mut points = change.begin_survey(layout()).unwrap();
-    points.write(&batch(10)).unwrap();
+    write_node(&mut points, VoxelKey::ROOT, &batch(10));
     assert!(contents(dir.path()) != before);
     drop(change);
     drop(points);
@@ -368,7 +370,7 @@ fn a_survey_is_created_once_replaced_but_not_appended_to() {
     ] {
         let mut change = twin.begin().unwrap();
         let mut points = change.begin_survey(layout()).unwrap();
-        points.write(&batch(1)).unwrap();
+        write_node(&mut points, VoxelKey::ROOT, &batch(1));
         let result = change.put_survey(survey(name), points, &grid, &grid, mode, "{}");
         assert!(result.unwrap_err().to_string().contains(word));
     }
@@ -382,7 +384,7 @@ fn a_survey_is_created_once_replaced_but_not_appended_to() {
     let old = old.survey("flight").unwrap();
     let around = Bounds::new(150_000.0, 6_500_000.0, 150_001.0, 6_500_010.0).unwrap();
     assert!(old.window(store::HeightKind::Terrain, &around, 1.0).is_ok());
-    assert!(old.points_laz().unwrap().starts_with(b"LASF"));
+    assert!(old.points_copc().unwrap().starts_with(b"LASF"));
     assert!(store::check(twin.dir()).unwrap().problems.is_empty());
 }
 
@@ -395,9 +397,35 @@ fn points_that_cannot_be_kept_are_refused() {
         ..layout()
     };
     assert!(change.begin_survey(zero).is_err());
+    let nowhere = PointLayout {
+        offset_m: [f64::NAN, 0.0, 0.0],
+        ..layout()
+    };
+    assert!(change.begin_survey(nowhere).is_err());
+    let flat = PointLayout {
+        cube: Cube {
+            side_m: 0.0,
+            ..layout().cube
+        },
+        ..layout()
+    };
+    assert!(change.begin_survey(flat).is_err());
     let mut points = change.begin_survey(layout()).unwrap();
-    points.write(&batch(1)).unwrap();
-    let broken: [fn(&mut PointBatch); 4] = [
+    let encoder = points.encoder();
+    let root = encoder.encode(VoxelKey::ROOT, &batch(1)).unwrap();
+    points.write(root.clone()).unwrap();
+    let twice = points.write(root).unwrap_err();
+    assert!(twice.to_string().contains("second time"), "{twice}");
+    let [.., far] = VoxelKey::ROOT.children();
+    let outside = encoder.encode(far, &batch(1)).unwrap_err();
+    assert!(outside.to_string().contains("outside"), "{outside}");
+    let beyond = VoxelKey {
+        x: 1,
+        ..VoxelKey::ROOT
+    };
+    assert!(encoder.encode(beyond, &batch(1)).is_err());
+    let broken: [fn(&mut PointBatch); 5] = [
+        |batch| batch.extra.truncate(1),
         |batch| batch.x[0] = f64::NAN,
         |batch| batch.z[0] = f64::INFINITY,
         |batch| batch.x[0] = 1e12,
@@ -406,7 +434,8 @@ fn points_that_cannot_be_kept_are_refused() {
     for break_it in broken {
         let mut one = batch(1);
         break_it(&mut one);
-        assert!(matches!(points.write(&one), Err(Error::Refused(_))));
+        let result = encoder.encode(VoxelKey::ROOT, &one);
+        assert!(matches!(result, Err(Error::Refused(_))));
     }
 }
 

@@ -2,10 +2,11 @@
 
 use geo_types::{Geometry, point};
 use model::{
-    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Feature, FeatureId, GeometryKind,
-    Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum,
+    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Cube, ExtraBytes, Feature,
+    FeatureId, GeometryKind, Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum,
+    VoxelKey,
 };
-use store::{CollectionView, PointLayout, PutMode, Twin};
+use store::{CollectionView, PointLayout, PutMode, SurveyWriter, Twin};
 
 pub(crate) fn id(number: u64) -> FeatureId {
     FeatureId::new(number).unwrap()
@@ -78,7 +79,7 @@ pub(crate) fn batch(n: usize) -> PointBatch {
         gps_time_s: vec![1.5; n],
         rgb: vec![[1, 2, 3]; n],
         nir: Vec::new(),
-        extra: Vec::new(),
+        extra: (0..2 * n).map(|i| i as u8).collect(),
     }
 }
 
@@ -86,8 +87,18 @@ pub(crate) fn layout() -> PointLayout {
     PointLayout {
         crs_wkt: "PROJCS[\"none\"]".to_owned(),
         scale_m: [0.01; 3],
+        offset_m: [150_000.0, 6_500_000.0, 0.0],
         has_rgb: true,
         has_nir: false,
+        extra: ExtraBytes {
+            len: 2,
+            descriptors: Vec::new(),
+        },
+        cube: Cube {
+            min: [150_000.0, 6_500_000.0, 0.0],
+            side_m: 400.0,
+        },
+        spacing_m: 3.125,
     }
 }
 
@@ -144,11 +155,20 @@ pub(crate) fn put_survey(twin: &Twin, name: &str, mode: PutMode) {
     grid.values[..150].fill(12.5);
     let mut change = twin.begin().unwrap();
     let mut points = change.begin_survey(layout()).unwrap();
-    points.write(&batch(100)).unwrap();
+    // The root, and a node two levels below it in its lowest corner.
+    let [below, ..] = VoxelKey::ROOT.children();
+    let [deep, ..] = below.children();
+    write_node(&mut points, deep, &batch(50));
+    write_node(&mut points, VoxelKey::ROOT, &batch(100));
     change
         .put_survey(survey(name), points, &grid, &grid, mode, "{}")
         .unwrap();
     change.commit().unwrap();
+}
+
+pub(crate) fn write_node(writer: &mut SurveyWriter, key: VoxelKey, points: &PointBatch) {
+    let node = writer.encoder().encode(key, points).unwrap();
+    writer.write(node).unwrap();
 }
 
 /// What staff see of a collection now.

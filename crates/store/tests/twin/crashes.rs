@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::Feature;
+use model::{Feature, VoxelKey};
 use store::{PutMode, Twin};
 
-use crate::common::{NUMBER, batch, by_id, collection, empty_twin, layout, numbered, put, see};
+use crate::common::{
+    NUMBER, batch, by_id, collection, empty_twin, layout, numbered, put, see, write_node,
+};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -62,7 +64,7 @@ fn a_writer_killed_at_any_step_leaves_the_old_twin_or_the_new() {
     check_survivor(&begun, &old, 0);
 
     let mut points = change.begin_survey(layout()).unwrap();
-    points.write(&batch(1000)).unwrap();
+    write_node(&mut points, VoxelKey::ROOT, &batch(1000));
     let streaming = room.path().join("streaming");
     copy(dir.path(), &streaming);
     check_survivor(&streaming, &old, 1);

@@ -43,7 +43,12 @@ fn read_everything(dir: &Path) -> Vec<Error> {
             errors.extend(survey.window(kind, &around, 1.0).err());
             errors.extend(survey.window(kind, &around, 100.0).err());
         }
-        errors.extend(survey.points_laz().err());
+        for (bounds, spacing_m) in [(None, None), (Some(&around), None), (None, Some(3.2))] {
+            match survey.points(bounds, spacing_m) {
+                Ok(batches) => errors.extend(batches.filter_map(Result::err)),
+                Err(error) => errors.push(error),
+            }
+        }
         errors.extend(survey.report().err());
     }
     errors

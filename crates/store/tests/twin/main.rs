@@ -6,5 +6,6 @@ mod changes;
 mod common;
 mod crashes;
 mod damage;
+mod points;
 mod reading;
 mod round_trip;

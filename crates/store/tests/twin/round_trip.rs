@@ -1,10 +1,10 @@
 //! What is put into a twin comes out of it.
 
 use geo_types::{Geometry, line_string, point, polygon};
-use model::{Access, Bounds, Feature, Grid, Value};
+use model::{Access, Bounds, Feature, Grid, Value, VoxelKey};
 use store::{HeightKind, PutMode, Twin};
 
-use crate::common::{EVERY_KIND, batch, collection, every_value, id, layout, survey};
+use crate::common::{EVERY_KIND, batch, collection, every_value, id, layout, survey, write_node};
 
 fn every_geometry() -> Vec<Option<Geometry<f64>>> {
     let square = polygon![
@@ -98,8 +98,9 @@ fn a_survey_comes_back_with_its_heights() {
     }
     let mut change = twin.begin().unwrap();
     let mut points = change.begin_survey(layout()).unwrap();
-    points.write(&batch(1000)).unwrap();
-    points.write(&batch(500)).unwrap();
+    let [below, ..] = VoxelKey::ROOT.children();
+    write_node(&mut points, VoxelKey::ROOT, &batch(1000));
+    write_node(&mut points, below, &batch(500));
     change
         .put_survey(
             survey("flight-2026"),
