@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Init(Init),
     /// Put a survey or a department's layer into a twin.
     Ingest(Ingest),
+    /// Write a survey of a twin to a file.
+    Export(Export),
     /// Serve a twin over HTTP.
     Serve(Serve),
     /// Tell everything known about a place, without a server.
@@ -111,6 +113,21 @@ pub(crate) struct Ingest {
     /// Add to what the collection has; a feature with a known id takes its place.
     #[arg(long)]
     pub(crate) append: bool,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// File to write: *.copc.laz for the points of a survey.
+    pub(crate) out: PathBuf,
+    /// Name of the survey.
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: String,
+    /// Overwrite the file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Options of `serve`.

@@ -16,7 +16,7 @@ fn tvilling(arguments: &[&str]) -> Output {
 fn help_lists_every_verb() {
     let help = String::from_utf8(tvilling(&["--help"]).stdout).expect("UTF-8");
     for verb in [
-        "demo", "init", "ingest", "serve", "query", "status", "check", "key",
+        "demo", "init", "ingest", "export", "serve", "query", "status", "check", "key",
     ] {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb}: {help}");
     }
@@ -30,6 +30,7 @@ fn bad_usage_has_status_2() {
         &["init"],
         &["ingest", "twin"],
         &["query", "twin"],
+        &["export", "twin", "out.copc.laz"],
     ] {
         assert_eq!(tvilling(arguments).status.code(), Some(2), "{arguments:?}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use store::{CollectionView, SurveyView, View};
 
@@ -34,6 +34,16 @@ impl Caller {
         caching: Caching,
     ) -> Result<Response, Problem> {
         self.asked.answer(content, caching).await
+    }
+
+    /// Whether the caller has the state of the content that this tag names.
+    pub(crate) fn has(&self, etag: &HeaderValue) -> bool {
+        self.asked.has(etag)
+    }
+
+    /// What the caller may do with an answer.
+    pub(crate) fn cache_control(&self, caching: Caching) -> HeaderValue {
+        self.asked.cache_control(caching)
     }
 
     /// Answers that a tile is there, and empty.

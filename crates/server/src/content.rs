@@ -139,6 +139,16 @@ impl Asked {
         }
     }
 
+    /// Whether the caller has the state of the content that this tag names.
+    pub(crate) fn has(&self, etag: &HeaderValue) -> bool {
+        self.has.as_deref().is_some_and(|has| names(has, etag))
+    }
+
+    /// What the caller may do with an answer.
+    pub(crate) fn cache_control(&self, caching: Caching) -> HeaderValue {
+        caching.header(self.private)
+    }
+
     /// Answers with the content, or with 304 if the caller has it.
     pub(crate) async fn answer(
         &self,
@@ -147,7 +157,7 @@ impl Asked {
     ) -> Result<Response, Problem> {
         let gzip = self.takes_gzip && content.is_worth_compressing();
         let etag = content.etag(gzip);
-        let known = self.has.as_deref().is_some_and(|has| names(has, &etag));
+        let known = self.has(&etag);
         let (status, body) = if known {
             (StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
@@ -157,7 +167,7 @@ impl Asked {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::ETAG, etag);
-        headers.insert(header::CACHE_CONTROL, caching.header(self.private));
+        headers.insert(header::CACHE_CONTROL, self.cache_control(caching));
         for (name, value) in content.headers {
             headers.insert(name, value);
         }
@@ -179,7 +189,7 @@ impl Asked {
         *response.status_mut() = StatusCode::NO_CONTENT;
         response
             .headers_mut()
-            .insert(header::CACHE_CONTROL, caching.header(self.private));
+            .insert(header::CACHE_CONTROL, self.cache_control(caching));
         response
     }
 }

@@ -119,7 +119,7 @@ async fn dress(request: Request, next: Next) -> Response {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Accept, Content-Type, If-None-Match, Range"),
+            HeaderValue::from_static("Authorization, Accept, Content-Type, If-None-Match, If-Range, Range"),
         );
         headers.insert(
             header::ACCESS_CONTROL_MAX_AGE,
@@ -180,7 +180,8 @@ async fn limit(State(app): State<App>, request: Request, next: Next) -> Response
     if announced.is_some_and(|length| length > LARGEST_BODY) {
         return Problem::too_large("The request has a body of more than 64 KiB.").into_response();
     }
-    // Bodies are whole in memory, so that a request is over once it is answered.
+    // Bodies are whole in memory, so that a request is over once it is answered; but for
+    // files of surveys, which are read piece by piece and cost a piece each.
     // Whoever looks after a busy server must still be able to look.
     let must_answer = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
     let permit = Arc::clone(app.in_flight()).try_acquire_owned();

@@ -24,6 +24,7 @@ mod problem;
 mod router;
 mod serve;
 mod styles;
+mod surveys;
 mod terrain;
 mod tiles;
 

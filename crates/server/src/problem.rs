@@ -174,6 +174,15 @@ impl Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", what)
     }
 
+    /// The range of bytes lies beyond the end of the file.
+    pub(crate) fn no_such_bytes(len: usize) -> Problem {
+        Problem::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "no-such-bytes",
+            format!("The file has {len} bytes: ask for a range that begins before its end."),
+        )
+    }
+
     /// More requests are in flight than the server takes on.
     pub(crate) fn busy() -> Problem {
         Problem::new(

@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::{features, identify, layers, operation, page, styles, terrain, tiles};
+use crate::{features, identify, layers, operation, page, styles, surveys, terrain, tiles};
 
 /// Every path that there is, and who answers it.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -44,6 +44,8 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/hillshade/{survey}/{z}/{x}/{file}",
             get(terrain::hillshade),
         ),
+        // Files of surveys, by range.
+        ("/surveys/{id}/points.copc.laz", get(surveys::points)),
         // The click.
         ("/identify", get(identify::identify)),
         // How the map is drawn, and with what.

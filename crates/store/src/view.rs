@@ -1,8 +1,13 @@
 //! What a caller may see of a snapshot: the only way to read a twin.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, PointBatch, Survey};
+
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::Error;
 use crate::files::Mapped;
@@ -10,6 +15,9 @@ use crate::heights::HeightMap;
 use crate::points::Points;
 use crate::segment::Position;
 use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
+
+/// Bytes that are copied at a time.
+const COPY_PIECE_LEN: usize = 1 << 20;
 
 /// A snapshot as a caller may see it: the only way to read a twin.
 #[derive(Debug, Clone)]
@@ -303,6 +311,30 @@ impl SurveyView {
     /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
     pub fn points_copc(&self) -> Result<&[u8], Error> {
         Ok(self.points_file()?.bytes())
+    }
+
+    /// Writes the bytes of the points to a new file, durably, and returns how many there are.
+    ///
+    /// They are held against the catalog's checksum on the way. After an error there may be
+    /// part of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if they are damaged; [`Error::Io`], also if `out` exists.
+    pub fn copy_points(&self, out: &Path) -> Result<u64, Error> {
+        let map = self.points_file()?;
+        let mut file = File::create_new(out).map_err(Error::io(out))?;
+        let mut hasher = Xxh3Default::new();
+        for piece in map.bytes().chunks(COPY_PIECE_LEN) {
+            hasher.update(piece);
+            file.write_all(piece).map_err(Error::io(out))?;
+        }
+        if hasher.digest128() != self.points_checksum() {
+            let what = "its checksum does not match the catalog's: `tvilling check` tells more";
+            return Err(Error::corrupt(map.path(), what));
+        }
+        file.sync_all().map_err(Error::io(out))?;
+        Ok(map.bytes().len() as u64)
     }
 
     /// XXH3 of the bytes of the points, 128 bits, as the catalog has it.

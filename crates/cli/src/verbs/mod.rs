@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod key;

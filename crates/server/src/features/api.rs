@@ -22,7 +22,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 31] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 32] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -108,6 +108,12 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 31] = [
         "Shaded relief tile, Y.png or Y.webp",
         "image/png",
         &["style"],
+    ),
+    (
+        "/surveys/{id}/points.copc.laz",
+        "Points of a survey as COPC, whole or by range of bytes",
+        crate::surveys::COPC,
+        &[],
     ),
     (
         "/identify",

@@ -12,6 +12,7 @@ use crate::content::{Caching, Content};
 use crate::links::Base;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
+use crate::surveys;
 
 /// Longitude and latitude, in that order: the CRS of all GeoJSON here.
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
@@ -175,6 +176,8 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 let tilejson = base.url(&format!("/{family}/{id}.json"));
                 links.push(link("tilejson", json_type, tilejson, title));
             }
+            let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
+            links.push(link("enclosure", surveys::COPC, points, "Points as COPC"));
         }
     }
     let mut document = json!({

@@ -104,6 +104,11 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             vec![format!("/hillshade/secret_drone/{xyz}.webp")],
         ),
         (
+            "/surveys/{id}/points.copc.laz",
+            own(&["/surveys/drone/points.copc.laz"]),
+            own(&["/surveys/secret_drone/points.copc.laz"]),
+        ),
+        (
             "/identify",
             vec![click.clone()],
             vec![
