@@ -5,6 +5,7 @@
 
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 
+mod copc;
 mod crash;
 mod demo;
 mod gdal;

@@ -119,7 +119,9 @@ async fn dress(request: Request, next: Next) -> Response {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Accept, Content-Type, If-None-Match, If-Range, Range"),
+            HeaderValue::from_static(
+                "Authorization, Accept, Content-Type, If-None-Match, If-Range, Range",
+            ),
         );
         headers.insert(
             header::ACCESS_CONTROL_MAX_AGE,

@@ -40,12 +40,18 @@ pub(crate) async fn points(
     let (status, from, to) = match asked.unwrap_or(Part::Whole) {
         _ if known => (StatusCode::NOT_MODIFIED, 0, 0),
         Part::Whole => (StatusCode::OK, 0, len),
-        Part::Bytes { first, last } => {
-            (StatusCode::PARTIAL_CONTENT, first as usize, last as usize + 1)
-        }
+        Part::Bytes { first, last } => (
+            StatusCode::PARTIAL_CONTENT,
+            first as usize,
+            last as usize + 1,
+        ),
         Part::Beyond => {
             let mut response = Problem::no_such_bytes(len).into_response();
-            put(&mut response, header::CONTENT_RANGE, &format!("bytes */{len}"));
+            put(
+                &mut response,
+                header::CONTENT_RANGE,
+                &format!("bytes */{len}"),
+            );
             return Ok(response);
         }
     };
@@ -57,7 +63,11 @@ pub(crate) async fn points(
     *response.status_mut() = status;
     if !known {
         put(&mut response, header::CONTENT_TYPE, COPC);
-        put(&mut response, header::CONTENT_LENGTH, &(to - from).to_string());
+        put(
+            &mut response,
+            header::CONTENT_LENGTH,
+            &(to - from).to_string(),
+        );
         // An id is letters, digits, _ and -.
         let name = format!("attachment; filename=\"{id}.copc.laz\"");
         put(&mut response, header::CONTENT_DISPOSITION, &name);

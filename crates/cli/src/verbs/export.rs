@@ -28,7 +28,9 @@ pub(crate) fn run(options: Export, json: bool) -> anyhow::Result<()> {
     let id = options.collection.as_str();
     let Some(survey) = view.survey(id) else {
         if view.collection(id).is_some() {
-            bail!("{id} is a collection of features, and only points of surveys can be exported so far");
+            bail!(
+                "{id} is a collection of features, and only points of surveys can be exported so far"
+            );
         }
         bail!(
             "{}: there is no survey {id}: `tvilling status` lists those there are",

@@ -6,6 +6,7 @@
 mod access;
 mod caching;
 mod documents;
+mod downloads;
 mod errors;
 mod identify;
 mod items;

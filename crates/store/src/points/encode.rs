@@ -169,6 +169,10 @@ impl NodeEncoder {
             )));
         }
         let mut tally = Tally::new();
+        if points.is_empty() {
+            let chunk = Vec::new();
+            return Ok(EncodedNode { key, chunk, tally });
+        }
         // LAZ halves points, at least.
         let out = Vec::with_capacity(points.len() * shape.record_len() / 2);
         let mut compressor = LayeredPointRecordCompressor::new(out);
@@ -184,7 +188,7 @@ impl NodeEncoder {
             compressor.compress_next(&record).map_err(packing)?;
         }
         compressor.done().map_err(packing)?;
-        if tally.points > 0 && !shape.lies_in(&cube.of(key), tally.min, tally.max) {
+        if !shape.lies_in(&cube.of(key), tally.min, tally.max) {
             return Err(Error::Refused(format!(
                 "a point of {key:?} lies outside its cube"
             )));

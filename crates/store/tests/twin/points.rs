@@ -37,7 +37,8 @@ fn points_of(layout: &PointLayout, key: VoxelKey, n: usize) -> PointBatch {
         intensity: column(31).map(|v| v as u16).collect(),
         return_number: column(1).map(|v| (v % 16) as u8).collect(),
         number_of_returns: column(3).map(|v| (v % 16) as u8).collect(),
-        classification: column(5).map(|v| v as u8).collect(),
+        // Without 12, which was once a class and is read as a flag by some.
+        classification: column(5).map(|v| v as u8 | 16).collect(),
         flags: column(11).map(|v| v as u8).collect(),
         scan_angle_deg: column(7)
             .map(|v| (v % 60_000) as f32)
@@ -311,14 +312,17 @@ fn a_tree_of_many_nodes_is_read_whole_by_us_and_by_others() {
     }
     let keys = levels.concat();
     put(&twin, layout.clone(), |encoder| {
-        let node = |&key: &VoxelKey| encoder.encode(key, &points_of(&layout, key, 2)).unwrap();
-        keys.iter().map(node).collect()
+        let node = |(i, &key): (usize, &VoxelKey)| {
+            let points = points_of(&layout, key, if i % 100 == 0 { 2 } else { 0 });
+            encoder.encode(key, &points).unwrap()
+        };
+        keys.iter().enumerate().map(node).collect()
     });
     let count: usize = read(&see(&twin), None, None)
         .iter()
         .map(PointBatch::len)
         .sum();
-    assert_eq!(count, keys.len() * 2);
+    assert_eq!(count, keys.len().div_ceil(100) * 2);
     assert_eq!(
         store::check(twin.dir()).unwrap().problems,
         Vec::<String>::new()
@@ -360,30 +364,28 @@ fn a_flipped_byte_in_the_points_is_an_error_or_other_points_but_no_panic_and_no_
     let (dir, twin) = empty_twin();
     let layout = layout();
     put(&twin, layout.clone(), |encoder| {
-        let node = |key| encoder.encode(key, &points_of(&layout, key, 40)).unwrap();
-        keys().into_iter().map(node).collect()
+        let node = |key| encoder.encode(key, &points_of(&layout, key, 9)).unwrap();
+        keys().into_iter().take(2).map(node).collect()
     });
     drop(twin);
     let path = file_of(dir.path());
     let whole = fs::read(&path).unwrap();
     let mut errors = 0;
-    for at in 0..whole.len() {
-        for value in [whole[at] ^ 0x80, 0xFF] {
-            let mut bytes = whole.clone();
-            bytes[at] = value;
-            fs::write(&path, &bytes).unwrap();
-            let twin = Twin::open(dir.path()).unwrap();
-            let survey = see(&twin);
-            let batches = match survey.points(None, None) {
-                Ok(batches) => batches.collect(),
-                Err(error) => vec![Err(error)],
-            };
-            for error in batches.into_iter().filter_map(Result::err) {
-                errors += 1;
-                let said = error.to_string();
-                assert!(said.contains("-points.copc.laz"), "{said}");
-            }
+    for at in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[at] = if at % 2 == 0 { 0xFF } else { bytes[at] ^ 0x80 };
+        fs::write(&path, &bytes).unwrap();
+        let twin = Twin::open(dir.path()).unwrap();
+        let survey = see(&twin);
+        let batches = match survey.points(None, None) {
+            Ok(batches) => batches.collect(),
+            Err(error) => vec![Err(error)],
+        };
+        for error in batches.into_iter().filter_map(Result::err) {
+            errors += 1;
+            let said = error.to_string();
+            assert!(said.contains("-points.copc.laz"), "{said}");
         }
     }
-    assert!(errors > 100, "{errors} errors");
+    assert!(errors > 40, "{errors} errors");
 }
