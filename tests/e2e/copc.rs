@@ -9,14 +9,15 @@ use crate::harness::{Server, configure, new_twin, refuse, root, succeed, succeed
 
 /// A Python that has laspy; says so loudly when there is none. `scripts/test` makes one.
 fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("TVILLING_PYTHON").unwrap_or("python3".into());
+    let made = std::env::var_os("TVILLING_PYTHON").map(|python| root().join(python));
+    let python = made.unwrap_or_else(|| "python3".into());
     let probe = Command::new(&python)
         .args(["-c", "import laspy, lazrs"])
         .output();
     if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python.into());
+        return Some(python);
     }
-    eprintln!("SKIPPED: {} has no laspy", python.to_string_lossy());
+    eprintln!("SKIPPED: {} has no laspy", python.display());
     None
 }
 

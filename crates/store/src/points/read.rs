@@ -59,7 +59,7 @@ impl<'a> Points<'a> {
             return Err(corrupt("is no COPC file: its header is another"));
         }
         let info = header_of_info(bytes).ok_or_else(|| {
-            corrupt("is no COPC file: the first record after its header is another")
+            corrupt("is no COPC file, which points are kept in now: ingest the survey again and replace it")
         })?;
         let mut shape = Shape {
             format,
