@@ -53,7 +53,8 @@ fn points_of(layout: &PointLayout, key: VoxelKey, n: usize) -> PointBatch {
             Vec::new()
         },
         nir: if layout.has_nir {
-            column(29).map(|v| v as u16).collect()
+            // Never zero, which some read as none.
+            column(29).map(|v| v as u16 | 1).collect()
         } else {
             Vec::new()
         },
