@@ -15,5 +15,8 @@ pub use error::Error;
 pub use kind::{SourceKind, source_kind};
 pub use layer::{Layer, LayerOptions, read_layer};
 pub use report::{Finding, Outcome, Report};
-pub use survey::{SurveyHeader, SurveyOptions, SurveyReader, SurveySummary};
+pub use survey::{
+    Block, DEFAULT_MEMORY_BYTES, OctreeSummary, SurveyBlocks, SurveyHeader, SurveyOptions,
+    SurveyReader, SurveySummary,
+};
 pub use threads::limit_threads;

@@ -5,12 +5,15 @@
 //! says which of its points are ground, it is believed; otherwise a morphological filter
 //! finds the ground.
 //!
+//! [`subtrees`] and [`thin`] choose which points each cube of an octree keeps.
+//!
 //! It knows nothing of files or of the store. Threads live in `threads` alone, and the
 //! result is the same to the byte on one and on many.
 
 mod fill;
 mod gather;
 mod morphology;
+mod octree;
 mod scene;
 mod surface;
 mod terrain;
@@ -20,4 +23,5 @@ pub use gather::{
     CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, HeightGrid, Heights, MAX_CELLS,
     NoHeights, TooManyCells,
 };
+pub use octree::{LEAF_POINTS, OctreeNode, Positions, VOXELS, subtrees, thin};
 pub use scene::GroundSource;

@@ -9,6 +9,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use las::raw;
+use model::ExtraBytes;
+
+use super::extra;
 
 /// Bytes of the public header block of LAS 1.0 to 1.2; of later versions, the part that matters here.
 const HEADER_LEN: u64 = 227;
@@ -26,7 +29,7 @@ const MAX_VLRS: u32 = 10_000;
 const MAX_EVLR_LEN: u64 = 1 << 20;
 
 /// Bytes of a point record by format, without extra bytes (ASPRS LAS 1.4 R15, tables 7 to 17).
-const RECORD_LEN: [u16; 11] = [20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67];
+pub(super) const RECORD_LEN: [u16; 11] = [20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67];
 
 /// What a file says of itself, as far as it holds.
 #[derive(Debug, Clone)]
@@ -64,6 +67,8 @@ pub(super) struct FileHeader {
     pub(super) wkt: Option<String>,
     /// Coordinate system as GeoTIFF keys, doubles and text.
     pub(super) geo_keys: [Vec<u8>; 3],
+    /// What follows the standard attributes of each point.
+    pub(super) extra: ExtraBytes,
     /// What is odd, but harmless: short codes and explanations.
     pub(super) oddities: Vec<(&'static str, String)>,
 }
@@ -203,6 +208,7 @@ impl FileHeader {
             laszip: None,
             wkt: None,
             geo_keys: Default::default(),
+            extra: extra::described(record_len - record_least, &[]),
             oddities,
         })
     }
@@ -270,6 +276,7 @@ impl FileHeader {
                 ("lasf_projection", id @ 34735..=34737) => {
                     self.geo_keys[usize::from(id - 34735)] = record.data;
                 }
+                ("lasf_spec", 4) => self.extra = extra::described(self.extra.len, &record.data),
                 ("copc", 1) => check_copc(&record.data, self.file_len)?,
                 _ => {}
             }
@@ -347,8 +354,6 @@ fn parse_raw(start: &[u8]) -> Result<raw::Header, String> {
     })
 }
 
-/// Reads the record at byte `at`, and returns it with the byte after it; none if it does
-/// not fit before `limit`. Long records of no interest come without data.
 /// Returns whether a text of the header begins with the word `SYNTHETIC`.
 fn says_synthetic(text: &[u8]) -> bool {
     const WORD: &[u8] = b"SYNTHETIC";
@@ -356,6 +361,8 @@ fn says_synthetic(text: &[u8]) -> bool {
     starts && !text.get(WORD.len()).is_some_and(u8::is_ascii_alphanumeric)
 }
 
+/// Reads the record at byte `at`, and returns it with the byte after it; none if it does
+/// not fit before `limit`. Long records of no interest come without data.
 fn read_record(
     file: &mut File,
     at: u64,

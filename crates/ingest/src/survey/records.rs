@@ -2,30 +2,33 @@
 
 use model::{PointBatch, PointFlags};
 
-use super::header::FileHeader;
+use super::header::{FileHeader, RECORD_LEN};
 
 /// Class of overlap points in point formats 0 to 5; a flag since.
 const OVERLAP_CLASS: u8 = 12;
 /// Class that such points have now: unclassified.
 const UNCLASSIFIED: u8 = 1;
 /// Degrees in a step of the scan angle of point formats 6 to 10.
-const SCAN_ANGLE_STEP_DEG: f32 = 0.006;
+pub(super) const SCAN_ANGLE_STEP_DEG: f32 = 0.006;
 
 /// Which optional columns a batch is to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) gps_time: bool,
     pub(super) rgb: bool,
     pub(super) nir: bool,
+    /// Extra bytes of each point.
+    pub(super) extra: u16,
 }
 
 impl Columns {
-    /// Those that a point format has.
+    /// Those that a point format has, without extra bytes.
     pub(super) fn of_format(format: u8) -> Columns {
         Columns {
             gps_time: gps_time_at(format).is_some(),
             rgb: rgb_at(format).is_some(),
             nir: nir_at(format).is_some(),
+            extra: 0,
         }
     }
 
@@ -35,6 +38,7 @@ impl Columns {
             gps_time: self.gps_time || other.gps_time,
             rgb: self.rgb || other.rgb,
             nir: self.nir || other.nir,
+            extra: self.extra.max(other.extra),
         }
     }
 }
@@ -54,6 +58,8 @@ pub(super) fn append(
     let gps_time = gps_time_at(format);
     let rgb = rgb_at(format);
     let nir = nir_at(format);
+    let extra_at = usize::from(RECORD_LEN[usize::from(format)]);
+    let extra_end = extra_at + usize::from(columns.extra);
     for record in records.chunks_exact(usize::from(header.record_len)) {
         batch.x.push(f64::from(i32_at(record, 0)) * sx + ox);
         batch.y.push(f64::from(i32_at(record, 4)) * sy + oy);
@@ -100,6 +106,7 @@ pub(super) fn append(
         if columns.nir {
             batch.nir.push(nir.map_or(0, |at| u16_at(record, at)));
         }
+        batch.extra.extend(&record[extra_at..extra_end]);
     }
 }
 
@@ -121,7 +128,7 @@ pub(super) fn with_room(points: usize, columns: Columns) -> PointBatch {
         gps_time_s: Vec::with_capacity(optional(columns.gps_time)),
         rgb: Vec::with_capacity(optional(columns.rgb)),
         nir: Vec::with_capacity(optional(columns.nir)),
-        extra: Vec::new(),
+        extra: Vec::with_capacity(points * usize::from(columns.extra)),
     }
 }
 
@@ -141,6 +148,74 @@ pub(super) fn join(batch: &mut PointBatch, other: &mut PointBatch) {
     batch.gps_time_s.append(&mut other.gps_time_s);
     batch.rgb.append(&mut other.rgb);
     batch.nir.append(&mut other.nir);
+    batch.extra.append(&mut other.extra);
+}
+
+/// Returns the points with these numbers.
+pub(super) fn pick(batch: &PointBatch, which: &[u32]) -> PointBatch {
+    fn column<T: Copy>(values: &[T], which: &[u32]) -> Vec<T> {
+        if values.is_empty() {
+            return Vec::new();
+        }
+        which.iter().map(|&i| values[i as usize]).collect()
+    }
+    let extra = extra_len(batch);
+    PointBatch {
+        x: column(&batch.x, which),
+        y: column(&batch.y, which),
+        z: column(&batch.z, which),
+        intensity: column(&batch.intensity, which),
+        return_number: column(&batch.return_number, which),
+        number_of_returns: column(&batch.number_of_returns, which),
+        classification: column(&batch.classification, which),
+        flags: column(&batch.flags, which),
+        scan_angle_deg: column(&batch.scan_angle_deg, which),
+        user_data: column(&batch.user_data, which),
+        point_source_id: column(&batch.point_source_id, which),
+        gps_time_s: column(&batch.gps_time_s, which),
+        rgb: column(&batch.rgb, which),
+        nir: column(&batch.nir, which),
+        extra: which
+            .iter()
+            .flat_map(|&i| &batch.extra[i as usize * extra..(i as usize + 1) * extra])
+            .copied()
+            .collect(),
+    }
+}
+
+/// Keeps the first `count` points.
+pub(super) fn truncate(batch: &mut PointBatch, count: usize) {
+    let extra = extra_len(batch);
+    batch.x.truncate(count);
+    batch.y.truncate(count);
+    batch.z.truncate(count);
+    batch.intensity.truncate(count);
+    batch.return_number.truncate(count);
+    batch.number_of_returns.truncate(count);
+    batch.classification.truncate(count);
+    batch.flags.truncate(count);
+    batch.scan_angle_deg.truncate(count);
+    batch.user_data.truncate(count);
+    batch.point_source_id.truncate(count);
+    batch.gps_time_s.truncate(count);
+    batch.rgb.truncate(count);
+    batch.nir.truncate(count);
+    batch.extra.truncate(count * extra);
+}
+
+/// Puts one more byte behind the extra bytes of each point.
+pub(super) fn append_extra_byte(batch: &mut PointBatch, byte: impl Fn(usize, &PointBatch) -> u8) {
+    let before = extra_len(batch);
+    let mut extra = Vec::with_capacity(batch.len() * (before + 1));
+    for i in 0..batch.len() {
+        extra.extend(&batch.extra[i * before..(i + 1) * before]);
+        extra.push(byte(i, batch));
+    }
+    batch.extra = extra;
+}
+
+fn extra_len(batch: &PointBatch) -> usize {
+    batch.extra.len().checked_div(batch.len()).unwrap_or(0)
 }
 
 /// Keeps the points for which `keep` is true, in order.
@@ -149,6 +224,12 @@ pub(super) fn retain(batch: &mut PointBatch, keep: &[bool]) {
         let mut keep = keep.iter();
         values.retain(|_| *keep.next().unwrap_or(&false));
     }
+    let extra = extra_len(batch);
+    let mut number = 0;
+    batch.extra.retain(|_| {
+        number += 1;
+        keep[(number - 1) / extra]
+    });
     column(&mut batch.x, keep);
     column(&mut batch.y, keep);
     column(&mut batch.z, keep);
@@ -225,6 +306,7 @@ mod tests {
             laszip: None,
             wkt: None,
             geo_keys: Default::default(),
+            extra: model::ExtraBytes::default(),
             oddities: Vec::new(),
         };
         let mut batch = PointBatch::default();
