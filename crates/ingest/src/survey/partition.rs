@@ -110,9 +110,7 @@ impl SurveyReader {
         let path = self.path();
         let plan = Plan::new(&squares, summary.elevation_range_m).ok_or_else(|| nothing(path))?;
         if let Some(crowd) = plan.blocks.iter().find(|block| block.points > MAX_CROWD) {
-            let [x, y] = plan.cube.of(crowd.key).min[..2] else {
-                return Err(nothing(path));
-            };
+            let [x, y, _] = plan.cube.of(crowd.key).min;
             return Err(refused(
                 path,
                 format!(

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod blocks;
 mod common;
 mod layers;
 mod surveys;

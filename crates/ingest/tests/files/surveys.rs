@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary};
 use model::{PointBatch, VerticalDatum};
 
-use crate::common::{crs, shared, write};
+use crate::common::{crs, made, shared, write};
 
 fn options(target: &str, crs_code: Option<&str>) -> SurveyOptions {
     SurveyOptions {
@@ -561,54 +561,4 @@ fn mutilated_files_are_refused_or_read_but_never_break_the_reader() {
         }
     }
     assert!(refused > 160 && read > 40, "{refused} refused, {read} read");
-}
-
-/// A LAS or LAZ file with points on a slope, made by las-rs.
-fn made(
-    format: u8,
-    compressed: bool,
-    points: usize,
-    change: &dyn Fn(&mut las::Builder),
-) -> Vec<u8> {
-    let version = if format < 6 { (1, 2) } else { (1, 4) };
-    let mut builder = las::Builder::from(version);
-    builder.point_format = las::point::Format::new(format).unwrap();
-    builder.point_format.is_compressed = compressed;
-    let transform = |offset| las::Transform {
-        scale: 0.01,
-        offset,
-    };
-    builder.transforms = las::Vector {
-        x: transform(600_000.0),
-        y: transform(6_600_000.0),
-        z: transform(0.0),
-    };
-    change(&mut builder);
-    let header = builder.into_header().unwrap();
-    let format = *header.point_format();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("made.las");
-    let out = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
-    let mut writer = las::Writer::new(out, header).unwrap();
-    for i in 0..points {
-        let x = (i % 25) as f64;
-        let y = (i / 25) as f64;
-        writer
-            .write_point(las::Point {
-                x: 600_000.0 + x,
-                y: 6_600_000.0 + y,
-                z: 20.0 + 0.1 * x,
-                intensity: i as u16,
-                return_number: 1,
-                number_of_returns: 1,
-                gps_time: format.has_gps_time.then_some(3e8 + i as f64),
-                color: format.has_color.then(|| las::Color::new(i as u16, 2, 3)),
-                nir: format.has_nir.then_some(9),
-                ..Default::default()
-            })
-            .unwrap();
-    }
-    writer.close().unwrap();
-    drop(writer);
-    std::fs::read(&path).unwrap()
 }
