@@ -60,7 +60,11 @@ pub fn survey(name: &str, bytes: &[u8]) {
         cell_size_m: None,
     };
     if let Ok(reader) = SurveyReader::open(&[path], &options) {
-        let _ = reader.read::<ingest::Error>(&mut |_| Ok(()));
+        let Ok(blocks) = reader.partition(folder.path(), 64 << 20, &mut |_| {}) else {
+            return;
+        };
+        let tree = blocks.octree::<(), ingest::Error>(5.0, &|_| Ok(None), &|_, _| Ok(()), &mut |()| Ok(()));
+        assert_eq!(tree.expect("a good temporary file").points, blocks.summary().report.kept);
     }
 }
 

@@ -58,8 +58,8 @@ pub fn thin(positions: Positions, cube: &Cube, points: &[u32]) -> (Vec<u32>, Vec
         let position = positions.of(point);
         let mut voxel = 0;
         let mut distance = 0.0;
-        for axis in 0..3 {
-            let steps = (position[axis] - cube.min[axis]) * voxels_per_m;
+        for (value, min) in position.into_iter().zip(cube.min) {
+            let steps = (value - min) * voxels_per_m;
             // A cast of what is negative or too large saturates.
             let at = (steps as u32).min(VOXELS - 1);
             voxel = voxel * VOXELS + at;

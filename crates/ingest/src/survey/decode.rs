@@ -4,7 +4,8 @@ use std::fs::File;
 
 use model::PointBatch;
 
-use super::chunks::{Chunks, Codec, Part};
+use super::chunks::{Chunks, Part};
+use super::codec::Codec;
 use super::file::SurveyFile;
 use super::packed::Layout;
 use super::records::{self, Columns};

@@ -6,7 +6,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `file`, `header`, `crs` | open a file, hold its claims against it, tell what its coordinates mean |
-//! | `chunks`, `records` | cut its points into parts, unpack them, turn them into columns |
+//! | `chunks`, `codec`, `records` | cut its points into parts, unpack them, turn them into columns |
 //! | `decode`, `tally` | put them in the twin's CRS, and count what is odd |
 //! | `agree`, `extra` | what points are kept as where files differ; extra bytes |
 //! | `partition` | drives all of that, and fills squares |
@@ -21,6 +21,7 @@
 mod agree;
 mod blocks;
 mod chunks;
+mod codec;
 mod crs;
 mod decode;
 mod extra;
@@ -49,7 +50,7 @@ use records::Columns;
 use tally::note;
 
 pub use blocks::{Block, SurveyBlocks};
-pub use octree::OctreeSummary;
+pub use octree::{NewClasses, OctreeSummary};
 pub use partition::DEFAULT_MEMORY_BYTES;
 
 /// How to read a survey.

@@ -17,6 +17,10 @@ use super::plan::PlannedBlock;
 use super::{records, threads};
 use crate::error::Error;
 
+/// New classes of the points that are a block's own, in their order; or none, to keep those
+/// that were delivered.
+pub type NewClasses<E> = Result<Option<Vec<u8>>, E>;
+
 /// What an octree came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OctreeSummary {
@@ -87,7 +91,7 @@ impl SurveyBlocks {
     pub fn octree<N: Send, E: From<Error> + Send>(
         &self,
         halo_m: f64,
-        classify: &(dyn Fn(&Block) -> Result<Option<Vec<u8>>, E> + Sync),
+        classify: &(dyn Fn(&Block) -> NewClasses<E> + Sync),
         encode: &(dyn Fn(VoxelKey, &PointBatch) -> Result<N, E> + Sync),
         write: &mut dyn FnMut(N) -> Result<(), E>,
     ) -> Result<OctreeSummary, E> {
@@ -164,7 +168,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
         &self,
         planned: &PlannedBlock,
         halo_m: f64,
-        classify: &(dyn Fn(&Block) -> Result<Option<Vec<u8>>, E> + Sync),
+        classify: &(dyn Fn(&Block) -> NewClasses<E> + Sync),
     ) -> Result<Divided<N>, E> {
         let block = self.blocks.load(planned, halo_m)?;
         let classes = classify(&block)?;

@@ -7,5 +7,7 @@
 
 mod blocks;
 mod common;
+mod kept;
 mod layers;
+mod octrees;
 mod surveys;
