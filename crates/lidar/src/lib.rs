@@ -10,6 +10,7 @@
 //! It knows nothing of files or of the store. Threads live in `threads` alone, and the
 //! result is the same to the byte on one and on many.
 
+mod classify;
 mod fill;
 mod gather;
 mod morphology;
@@ -19,6 +20,7 @@ mod surface;
 mod terrain;
 mod threads;
 
+pub use classify::{ClassifyOptions, HALO_M, classify};
 pub use gather::{
     CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, FINEST_CELL_M, HeightGrid, Heights, MAX_CELLS,
     NoHeights, TooManyCells,
