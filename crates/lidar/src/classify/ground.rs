@@ -28,6 +28,12 @@ const ROUGHNESS_M: f32 = 0.25;
 /// What an opening may take from the ground at most, in metres, however large the step.
 const MAX_STEP_M: f32 = 1.2;
 
+/// What is twice as wide as this is a building only if it is at least so high, in metres:
+/// quays and platforms are as wide, and lower.
+const HALL_M: f32 = 18.0;
+/// See [`HALL_M`].
+const MIN_HALL_M: f32 = 2.8;
+
 /// Sides of the squares, in metres, whose lowest return stands in for voids as wide as them:
 /// the finest that has one near. Otherwise a building beside water without returns would
 /// have nothing below it.
@@ -85,7 +91,10 @@ pub(super) fn find(cells: &Cells, window: Window) -> Ground {
         }
         let next = open(&opened, cells.columns, radius);
         let step_m = (radius - last) as f32 * cells.cell_m;
-        let allowed = (MAX_SLOPE * step_m + ROUGHNESS_M).min(MAX_STEP_M);
+        let mut allowed = (MAX_SLOPE * step_m + ROUGHNESS_M).min(MAX_STEP_M);
+        if radius_m >= HALL_M {
+            allowed = MIN_HALL_M;
+        }
         for cell in 0..cells.len() {
             if opened[cell] - next[cell] > allowed {
                 is_ground[cell] = false;

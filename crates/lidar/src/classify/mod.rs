@@ -46,7 +46,7 @@ impl Default for ClassifyOptions {
 }
 
 /// Cells around the core in which everything is computed.
-const MARGIN_M: f32 = 8.0;
+const MARGIN_M: f32 = 12.0;
 
 /// Points so near to the grown ground are looked at for the local plane.
 const NEAR_M: f32 = 0.5;
@@ -74,7 +74,10 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
     let base = base_of(&cells, &ground);
     let planes = planes_of_ground(&cells, wide, &ground, &base);
     mark_ground(&mut cells, wide, &ground, &base, &planes);
-    objects::mark(&mut cells, window, &base, &planes);
+    objects::mark(&mut cells, window, |cell, m| match planes[cell] {
+        Some(plane) => plane.above(m),
+        None => m.z - base[cell],
+    });
     for member in &cells.members {
         if let Some(class) = classes.get_mut(member.index as usize) {
             *class = member.class;

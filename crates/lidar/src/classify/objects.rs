@@ -1,81 +1,183 @@
-//! What stands on the ground: buildings by their planes, vegetation by its height.
+//! What stands on the ground: buildings by their planes and their extent, vegetation by
+//! its height.
+//!
+//! Only last returns are asked for planes: light that went on met leaves. A roof has walls
+//! and other roofs beside it, so each cell looks for the best plane among windows that
+//! hold it, and of each cell only the uppermost points count.
+
+use crate::morphology::{close, open};
 
 use super::cells::{Cells, Member, Window};
-use super::planes::{self, Plane};
 use super::class;
+use super::planes::{self, Plane};
 
 /// Lowest eaves of a building, in metres above the ground.
 const MIN_ROOF_M: f32 = 1.8;
-/// Points of a roof lie this near to a plane.
+
+/// Lower things are not looked at for planes, in metres above the ground.
+const MIN_SOLID_M: f32 = 0.4;
+
+/// Largest spread of points about the plane of a roof, in metres.
 const PLANAR_M: f32 = 0.12;
 
-/// Marks all that is not ground yet.
-pub(super) fn mark(cells: &mut Cells, window: Window, base: &[f32], ground: &[Option<Plane>]) {
-    let height = |cell: usize, m: &Member| match ground[cell] {
-        Some(plane) => plane.above(m),
-        None => m.z - base[cell],
-    };
-    let wide = window.widened(cells.cells_in(5.0), cells);
-    let upper = |cell: usize, m: &Member| {
-        m.class == class::UNCLASSIFIED && m.is_last() && height(cell, m) > MIN_ROOF_M
-    };
-    let radius = cells.cells_in(1.5);
-    let sums = planes::sums(cells, wide, radius, upper);
-    let fits: Vec<Option<Plane>> = sums.iter().map(|s| s.plane(5.0)).collect();
-    // The best of the planes around, seen from each cell.
-    let mut best: Vec<Option<Plane>> = vec![None; cells.len()];
-    let mut solid = vec![false; cells.len()];
+/// Steepest roof, as rise over run.
+const STEEPEST: f32 = 2.0;
+
+/// Points further above a roof are not of it, in metres.
+const ABOVE_ROOF_M: f32 = 0.4;
+
+/// Smallest width of a building, in metres.
+const MIN_WIDTH_M: f32 = 3.0;
+
+/// Seams of roofs up to twice this wide are closed, in metres.
+const SEAM_M: f32 = 1.5;
+
+/// Heights above the ground, in metres, under which vegetation is low and medium.
+const LOW_M: f32 = 0.5;
+const MEDIUM_M: f32 = 2.0;
+
+/// How far a cell's class depends on others, in metres.
+pub(super) const REACH_M: f32 = 10.0;
+
+/// Gives all that is neither noise nor ground its class. `height` says how far above the
+/// ground a point of a cell lies.
+pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Member) -> f32) {
+    let wide = window.widened(cells.cells_in(REACH_M - 4.0), cells);
+    let best = best_planes(cells, wide, &height);
+    let mut roof = vec![0.0; cells.len()];
     for (column, row) in wide.cells() {
         let cell = cells.at(column, row);
-        if !cells.of(cell).iter().any(|m| upper(cell, m)) {
-            continue;
+        if let Some(plane) = best[cell] {
+            let middle = Member {
+                z: plane.z,
+                east_m: 0.0,
+                north_m: 0.0,
+                ..cells.members[0]
+            };
+            roof[cell] = f32::from(u8::from(height(cell, &middle) > MIN_ROOF_M));
         }
-        for (c, r) in cells.around(column, row, radius).cells() {
-            if let Some(plane) = fits[cells.at(c, r)]
-                && best[cell].is_none_or(|b| plane.spread_m < b.spread_m)
-            {
-                let moved = plane.moved(
-                    (column as f32 - c as f32) * cells.cell_m,
-                    (row as f32 - r as f32) * cells.cell_m,
-                );
-                let near = cells.of(cell).iter().any(|m| upper(cell, m) && moved.above(m).abs() < 3.0 * PLANAR_M);
-                if near {
-                    best[cell] = Some(moved);
-                }
-            }
-        }
-        solid[cell] = best[cell].is_some_and(|plane| plane.spread_m <= PLANAR_M && plane.slope() < 2.0);
     }
-    // Only what is as wide as a shed.
-    let extent = super::super::morphology::open(
-        &solid.iter().map(|&s| f32::from(u8::from(s))).collect::<Vec<_>>(),
-        cells.columns,
-        cells.cells_in(1.0),
-    );
+    let closed = close(&roof, cells.columns, (SEAM_M / cells.cell_m) as usize);
+    let half_width = (MIN_WIDTH_M / cells.cell_m / 2.0) as usize;
+    let building = open(&closed, cells.columns, half_width.max(1));
     for (column, row) in window.cells() {
         let cell = cells.at(column, row);
-        let near_building = cells
-            .around(column, row, 1)
-            .cells()
-            .any(|(c, r)| extent[cells.at(c, r)] > 0.5);
-        let range = cells.range(cell);
-        for i in range {
+        let near = cells.around(column, row, 1).cells();
+        let is_near_building = near
+            .map(|(c, r)| cells.at(c, r))
+            .any(|near| building[near] > 0.5);
+        let roof_top = roof_top(cells, &best, &building, column, row);
+        for i in cells.range(cell) {
             let m = cells.members[i];
             if m.class != class::UNCLASSIFIED {
                 continue;
             }
             let h = height(cell, &m);
-            let on_roof = best[cell].is_some_and(|plane| plane.above(&m) < 0.4);
-            let class = if near_building && h > 0.4 && m.is_last() && (on_roof || best[cell].is_none()) {
+            let is_under_roof = is_near_building && m.is_last() && m.z < roof_top + ABOVE_ROOF_M;
+            cells.members[i].class = if is_under_roof && h > MIN_SOLID_M {
                 class::BUILDING
-            } else if h < 0.5 {
+            } else if m.is_only()
+                && h > MIN_SOLID_M
+                && best[cell].is_some_and(|plane| plane.above(&m).abs() < 2.0 * PLANAR_M)
+            {
+                class::UNCLASSIFIED
+            } else if h < LOW_M {
                 class::LOW_VEGETATION
-            } else if h < 2.0 {
+            } else if h < MEDIUM_M {
                 class::MEDIUM_VEGETATION
             } else {
                 class::HIGH_VEGETATION
             };
-            cells.members[i].class = class;
         }
     }
+}
+
+/// Returns the highest plane of a building that holds over a cell or comes from beside it.
+fn roof_top(
+    cells: &Cells,
+    best: &[Option<Plane>],
+    building: &[f32],
+    column: usize,
+    row: usize,
+) -> f32 {
+    let mut top = f32::NEG_INFINITY;
+    for (c, r) in cells.around(column, row, 1).cells() {
+        let near = cells.at(c, r);
+        if building[near] > 0.5
+            && let Some(plane) = best[near]
+        {
+            let moved = plane.moved(
+                (column as f32 - c as f32) * cells.cell_m,
+                (row as f32 - r as f32) * cells.cell_m,
+            );
+            top = top.max(moved.z);
+        }
+    }
+    top + cells.cell_m / 2.0
+}
+
+/// Returns for each cell the plane that its uppermost points lie on, if they lie on one.
+fn best_planes(
+    cells: &Cells,
+    wide: Window,
+    height: &impl Fn(usize, &Member) -> f32,
+) -> Vec<Option<Plane>> {
+    let around = wide.widened(2, cells);
+    // The elevation from which the points of a cell are its uppermost.
+    let mut from = vec![f32::INFINITY; cells.len()];
+    for (column, row) in around.cells() {
+        let cell = cells.at(column, row);
+        let solid = |m: &&Member| {
+            m.class == class::UNCLASSIFIED && m.is_last() && height(cell, m) > MIN_SOLID_M
+        };
+        if let Some(top) = cells.of(cell).iter().rev().find(solid) {
+            from[cell] = top.z - 1.2 * cells.cell_m;
+        }
+    }
+    let is_upper = |cell: usize, m: &Member| {
+        m.z >= from[cell]
+            && m.class == class::UNCLASSIFIED
+            && m.is_last()
+            && height(cell, m) > MIN_SOLID_M
+    };
+    let planes_of = |radius: usize, least: f64| -> Vec<Option<Plane>> {
+        let window = wide.widened(1, cells);
+        let sums = planes::sums(cells, window, radius, is_upper);
+        sums.iter().map(|sum| sum.plane(least)).collect()
+    };
+    let fits = [planes_of(0, 8.0), planes_of(1, 5.0)];
+    let mut best: Vec<Option<Plane>> = vec![None; cells.len()];
+    for (column, row) in wide.cells() {
+        let cell = cells.at(column, row);
+        if from[cell].is_infinite() {
+            continue;
+        }
+        let own = || cells.of(cell).iter().filter(|m| is_upper(cell, m));
+        let count = own().count();
+        for (fits, c, r) in cells
+            .around(column, row, 1)
+            .cells()
+            .map(|(c, r)| (&fits[1], c, r))
+            .chain([(&fits[0], column, row)])
+        {
+            let Some(plane) = fits[cells.at(c, r)] else {
+                continue;
+            };
+            if plane.spread_m > PLANAR_M
+                || plane.slope() > STEEPEST
+                || best[cell].is_some_and(|best: Plane| best.spread_m <= plane.spread_m)
+            {
+                continue;
+            }
+            let moved = plane.moved(
+                (column as f32 - c as f32) * cells.cell_m,
+                (row as f32 - r as f32) * cells.cell_m,
+            );
+            let on_plane = own().filter(|m| moved.above(m).abs() < 2.5 * PLANAR_M);
+            if 2 * on_plane.count() > count {
+                best[cell] = Some(moved);
+            }
+        }
+    }
+    best
 }
