@@ -69,8 +69,8 @@ pub(super) struct Ground {
     pub(super) is_ground: Vec<bool>,
 }
 
-/// Finds the cells whose lowest return is ground. Growth happens in `window` alone.
-pub(super) fn find(cells: &Cells, window: Window) -> Ground {
+/// Finds the cells whose lowest return may be ground, before growth.
+pub(super) fn find(cells: &Cells) -> Ground {
     let lowest: Vec<f32> = (0..cells.len())
         .map(|cell| {
             let own = cells.of(cell).iter();
@@ -103,13 +103,11 @@ pub(super) fn find(cells: &Cells, window: Window) -> Ground {
         opened = next;
         last = radius;
     }
-    let mut ground = Ground {
+    Ground {
         lowest,
         opened,
         is_ground,
-    };
-    grow(cells, window, &mut ground);
-    ground
+    }
 }
 
 /// Puts the lowest return near into cells of wide voids; small ones stay infinite, which
@@ -163,13 +161,14 @@ fn fill_voids(cells: &Cells, values: &mut [f32]) {
     }
 }
 
-/// Adds cells to the ground that continue a plane through ground around them.
-fn grow(cells: &Cells, window: Window, ground: &mut Ground) {
+/// Adds cells of `window` to the ground that continue a plane through ground around them,
+/// but none that are `barred`.
+pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &[bool]) {
     let mut open_cells: Vec<(usize, usize)> = window
         .cells()
         .filter(|&(column, row)| {
             let at = cells.at(column, row);
-            ground.lowest[at].is_finite() && !ground.is_ground[at]
+            ground.lowest[at].is_finite() && !ground.is_ground[at] && !barred[at]
         })
         .collect();
     for _ in 0..ROUNDS {

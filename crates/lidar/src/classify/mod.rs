@@ -5,11 +5,13 @@
 //! same class from whatever block it is seen.
 
 mod base;
+mod bridges;
 mod cells;
 mod ground;
 mod noise;
 mod objects;
 mod planes;
+mod water;
 
 use model::PointBatch;
 
@@ -29,6 +31,8 @@ mod class {
     pub(super) const HIGH_VEGETATION: u8 = 5;
     pub(super) const BUILDING: u8 = 6;
     pub(super) const LOW_NOISE: u8 = 7;
+    pub(super) const WATER: u8 = 9;
+    pub(super) const BRIDGE_DECK: u8 = 17;
     pub(super) const HIGH_NOISE: u8 = 18;
 }
 
@@ -37,11 +41,17 @@ mod class {
 pub struct ClassifyOptions {
     /// Side of the cells that the ground is looked for in.
     pub cell_m: f64,
+    /// Points on a square metre of land, as far as it was flown over.
+    pub points_per_m2: f64,
 }
 
-impl Default for ClassifyOptions {
-    fn default() -> ClassifyOptions {
-        ClassifyOptions { cell_m: 1.0 }
+impl ClassifyOptions {
+    /// Returns what suits a survey with so many points on a square metre.
+    pub fn for_density(points_per_m2: f64) -> ClassifyOptions {
+        ClassifyOptions {
+            cell_m: if points_per_m2 >= 2.0 { 1.0 } else { 2.0 },
+            points_per_m2,
+        }
     }
 }
 
@@ -69,11 +79,16 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
     let margin = cells.cells_in(MARGIN_M);
     let base_margin = margin + cells.cells_in(base::reach_m(options.cell_m) as f32);
     let growth = base_margin + cells.cells_in(ground::growth_reach_m(options.cell_m) as f32);
-    let ground = ground::find(&cells, window.widened(growth, &cells));
+    let grown = window.widened(growth, &cells);
+    let mut ground = ground::find(&cells);
+    let deck = bridges::find(&cells, grown, &ground);
+    ground::grow(&cells, grown, &mut ground, &deck);
     let wide = window.widened(margin, &cells);
     let base = base_of(&cells, &ground);
     let planes = planes_of_ground(&cells, wide, &ground, &base);
     mark_ground(&mut cells, wide, &ground, &base, &planes);
+    bridges::mark(&mut cells, window, &ground, &deck);
+    water::mark(&mut cells, window, &ground, options.points_per_m2);
     objects::mark(&mut cells, window, |cell, m| match planes[cell] {
         Some(plane) => plane.above(m),
         None => m.z - base[cell],

@@ -1,0 +1,139 @@
+//! Decks of bridges: they continue the ground at both ends and drop off at both sides.
+//!
+//! Nothing can be seen of what is below a deck, so a road between two walls looks the same.
+
+use super::cells::{Cells, Member, Window};
+use super::class;
+use super::ground::Ground;
+use super::planes::{self, Plane};
+
+/// A deck is as high as this above what was opened, in metres.
+const MIN_HEIGHT_M: f32 = 0.8;
+
+/// Half the width, and half the length, of the largest bridge, in metres.
+const HALF_WIDTH_M: f32 = 15.0;
+const HALF_LENGTH_M: f32 = 40.0;
+
+/// How far the search sees, in metres.
+pub(super) const REACH_M: f64 = 42.0;
+
+/// A side drops by this much at least, in metres, and as steeply as this.
+const DROP_M: f32 = 0.7;
+const DROP_SLOPE: f32 = 0.8;
+
+/// What a deck may rise or fall from cell to cell: so much in metres, and this slope.
+const STEP_M: f32 = 0.15;
+const STEP_SLOPE: f32 = 0.12;
+
+/// Cells without returns are passed over up to this far, in metres.
+const GAP_M: f32 = 4.0;
+
+/// Directions in half a turn that are tried for the axis of a bridge.
+const DIRECTIONS: u8 = 16;
+
+/// What a walk from a cell comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Ground,
+    Drop,
+    Nothing,
+}
+
+/// Returns for each cell of `window` whether its lowest return is the deck of a bridge.
+pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> {
+    let mut deck = vec![false; cells.len()];
+    for (column, row) in window.cells() {
+        let at = cells.at(column, row);
+        let lowest = ground.lowest[at];
+        if !lowest.is_finite() || ground.is_ground[at] || lowest - ground.opened[at] < MIN_HEIGHT_M {
+            continue;
+        }
+        deck[at] = (0..DIRECTIONS).any(|i| {
+            let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
+            let (north, east) = (libm_sin(angle), libm_sin(angle + std::f32::consts::FRAC_PI_2));
+            let walk = |east, north, limit_m| walk(cells, ground, (column, row), [east, north], limit_m);
+            walk(-north, east, HALF_WIDTH_M) == End::Drop
+                && walk(north, -east, HALF_WIDTH_M) == End::Drop
+                && walk(east, north, HALF_LENGTH_M) == End::Ground
+                && walk(-east, -north, HALF_LENGTH_M) == End::Ground
+        });
+    }
+    deck
+}
+
+/// Sine, to a millionth: the system's own differs from machine to machine.
+fn libm_sin(angle: f32) -> f32 {
+    let x = f64::from(angle);
+    let x = if x > std::f64::consts::FRAC_PI_2 { std::f64::consts::PI - x } else { x };
+    let x2 = x * x;
+    (x * (1.0 - x2 / 6.0 * (1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0 * (1.0 - x2 / 110.0)))))) as f32
+}
+
+/// Walks over the lowest returns from a cell and says what comes first.
+fn walk(cells: &Cells, ground: &Ground, from: (usize, usize), [east, north]: [f32; 2], limit_m: f32) -> End {
+    let mut last = (ground.lowest[cells.at(from.0, from.1)], 0.0);
+    let mut step = 1.0_f32;
+    while step * cells.cell_m <= limit_m {
+        let column = from.0 as isize + (step * east).round() as isize;
+        let row = from.1 as isize + (step * north).round() as isize;
+        if column < 0 || row < 0 || column >= cells.columns as isize || row >= cells.rows as isize {
+            return End::Nothing;
+        }
+        let at = cells.at(column as usize, row as usize);
+        let z = ground.lowest[at];
+        let gap_m = step * cells.cell_m - last.1;
+        if z.is_finite() {
+            let rise = z - last.0;
+            if -rise >= DROP_M.max(DROP_SLOPE * gap_m) {
+                return End::Drop;
+            }
+            if rise.abs() > STEP_M + STEP_SLOPE * gap_m {
+                return End::Nothing;
+            }
+            if ground.is_ground[at] {
+                return End::Ground;
+            }
+            last = (z, step * cells.cell_m);
+        } else if gap_m > GAP_M {
+            return End::Nothing;
+        }
+        step += 1.0;
+    }
+    End::Nothing
+}
+
+/// Gives the points of decks their class.
+pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, deck: &[bool]) {
+    if !deck.contains(&true) {
+        return;
+    }
+    let wide = window.widened(2, cells);
+    let sums = planes::sums(cells, wide, 1, |cell, m| {
+        deck[cell] && m.is_last() && (m.z - ground.lowest[cell]).abs() < 0.4
+    });
+    let fits: Vec<Option<Plane>> = sums.iter().map(|sum| sum.plane(3.0)).collect();
+    for (column, row) in window.cells() {
+        let cell = cells.at(column, row);
+        if ground.is_ground[cell] && !deck[cell] {
+            continue;
+        }
+        let near = cells.around(column, row, 1).cells();
+        let planes: Vec<Plane> = near
+            .filter(|&(c, r)| deck[cells.at(c, r)])
+            .filter_map(|(c, r)| {
+                let plane = fits[cells.at(c, r)]?;
+                Some(plane.moved(
+                    (column as f32 - c as f32) * cells.cell_m,
+                    (row as f32 - r as f32) * cells.cell_m,
+                ))
+            })
+            .collect();
+        let is_deck = |m: &Member| planes.iter().any(|plane| plane.above(m).abs() < 0.2);
+        for i in cells.range(cell) {
+            let m = cells.members[i];
+            if matches!(m.class, class::UNCLASSIFIED | class::GROUND) && m.is_last() && is_deck(&m) {
+                cells.members[i].class = class::BRIDGE_DECK;
+            }
+        }
+    }
+}
