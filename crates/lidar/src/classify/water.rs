@@ -48,9 +48,11 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
                 f64::from(returns) < SHARE * expected && 10 * on_ground >= 8 * returns
             });
         if is_sparse {
-            water[cells.at(column, row)] = level(cells, ground, column, row, side);
+            water[cells.at(column, row)] = level(cells, ground, column, row, side / 2 + 1);
         }
     }
+    // Squares at the shore hold too much land; at this distance from it they do not.
+    let shore = (2 * side).div_ceil(3);
     for (column, row) in window.cells() {
         let cell = cells.at(column, row);
         if !cells.of(cell).iter().any(|m| m.class == class::GROUND) {
@@ -58,7 +60,7 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
         }
         // The nearest water, the first of those that are equally near.
         let nearest = cells
-            .around(column, row, side)
+            .around(column, row, shore)
             .cells()
             .filter(|&(c, r)| water[cells.at(c, r)].is_some())
             .min_by_key(|&(c, r)| c.abs_diff(column).pow(2) + r.abs_diff(row).pow(2));
@@ -68,7 +70,7 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
             (column as f32 - c as f32) * cells.cell_m,
             (row as f32 - r as f32) * cells.cell_m,
         );
-        let most = (3.0 * plane.spread_m).clamp(0.06, 0.25);
+        let most = (2.5 * plane.spread_m).clamp(0.05, 0.2);
         for i in cells.range(cell) {
             let m = &mut cells.members[i];
             if m.class == class::GROUND && plane.above(m).abs() <= most {
@@ -79,9 +81,9 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
 }
 
 /// Returns the plane through the ground around a cell if it is as level and low as water.
-fn level(cells: &Cells, ground: &Ground, column: usize, row: usize, side: usize) -> Option<Plane> {
+fn level(cells: &Cells, ground: &Ground, column: usize, row: usize, radius: usize) -> Option<Plane> {
     let mut sum = Moments::default();
-    for (c, r) in cells.around(column, row, side).cells() {
+    for (c, r) in cells.around(column, row, radius).cells() {
         let (east, north) = (
             (c as f32 - column as f32) * cells.cell_m,
             (r as f32 - row as f32) * cells.cell_m,
