@@ -6,8 +6,9 @@
 
 use crate::morphology::open;
 
-use super::cells::{Cells, Window};
+use super::cells::{Cells, Member, Window};
 use super::class;
+use super::planes::Moments;
 
 /// Half-widths of the squares, in metres. The last is half the width of the largest building.
 const RADII_M: [f32; 12] = [
@@ -56,13 +57,19 @@ pub(super) fn growth_reach_m(cell_m: f64) -> f64 {
 const GROWTH_M: f32 = 0.12;
 const GROWTH_SLOPE: f32 = 0.15;
 
+/// A return so far below the plane continues nothing, in metres.
+const MAX_DROP_M: f32 = 1.0;
+
 /// Steepest plane that growth continues.
 const STEEPEST: f32 = 1.2;
 
 /// The ground, cell by cell.
 pub(super) struct Ground {
-    /// The lowest last return of each cell that is no noise; infinite where there is none.
+    /// The elevation of the lowest last return of each cell that is no noise; infinite
+    /// where there is none.
     pub(super) lowest: Vec<f32>,
+    /// Where in its cell that return lies, from the middle to the east and north.
+    place_m: Vec<[f32; 2]>,
     /// `lowest` after all openings: under every object, and not above the ground.
     pub(super) opened: Vec<f32>,
     /// Whether the lowest return of a cell is ground.
@@ -71,15 +78,15 @@ pub(super) struct Ground {
 
 /// Finds the cells whose lowest return may be ground, before growth.
 pub(super) fn find(cells: &Cells) -> Ground {
-    let lowest: Vec<f32> = (0..cells.len())
-        .map(|cell| {
-            let own = cells.of(cell).iter();
-            own.filter(|m| m.class == class::UNCLASSIFIED && m.is_last())
-                .map(|m| m.z)
-                .next()
-                .unwrap_or(f32::INFINITY)
-        })
-        .collect();
+    let mut lowest = vec![f32::INFINITY; cells.len()];
+    let mut place_m = vec![[0.0; 2]; cells.len()];
+    for cell in 0..cells.len() {
+        let usable = |m: &&Member| m.class == class::UNCLASSIFIED && m.is_last();
+        if let Some(member) = cells.of(cell).iter().find(usable) {
+            lowest[cell] = member.z;
+            place_m[cell] = [member.east_m, member.north_m];
+        }
+    }
     let mut opened = lowest.clone();
     fill_voids(cells, &mut opened);
     let mut is_ground: Vec<bool> = lowest.iter().map(|z| z.is_finite()).collect();
@@ -105,6 +112,7 @@ pub(super) fn find(cells: &Cells) -> Ground {
     }
     Ground {
         lowest,
+        place_m,
         opened,
         is_ground,
     }
@@ -191,47 +199,36 @@ pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &
     }
 }
 
-/// Whether the lowest return of a cell continues the ground around it.
+/// Whether the lowest return of a cell continues the ground around it: a plane through
+/// that, or at least a good part of it where the ground has an edge.
 fn continues(cells: &Cells, ground: &Ground, column: usize, row: usize) -> bool {
-    let own = ground.lowest[cells.at(column, row)];
+    let at = cells.at(column, row);
+    let own = (ground.lowest[at], ground.place_m[at]);
     let mut nearest = f32::INFINITY;
-    let (mut n, mut sx, mut sy, mut sz) = (0.0, 0.0, 0.0, 0.0);
-    let (mut sxx, mut sxy, mut syy, mut sxz, mut syz) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
+    let mut alike = 0.0;
+    let mut sum = Moments::default();
     for (c, r) in cells.around(column, row, GROWTH_REACH).cells() {
         let at = cells.at(c, r);
         if !ground.is_ground[at] {
             continue;
         }
-        let x = (c as f32 - column as f32) * cells.cell_m;
-        let y = (r as f32 - row as f32) * cells.cell_m;
-        let z = ground.lowest[at] - own;
-        nearest = nearest.min(x * x + y * y);
-        n += 1.0;
-        sx += x;
-        sy += y;
-        sz += z;
-        sxx += x * x;
-        sxy += x * y;
-        syy += y * y;
-        sxz += x * z;
-        syz += y * z;
+        let place = ground.place_m[at];
+        let east = (c as f32 - column as f32) * cells.cell_m + place[0] - own.1[0];
+        let north = (r as f32 - row as f32) * cells.cell_m + place[1] - own.1[1];
+        let z = ground.lowest[at] - own.0;
+        let distance = (east * east + north * north).sqrt();
+        nearest = nearest.min(distance);
+        alike += f64::from(u8::from(z.abs() <= GROWTH_M + GROWTH_SLOPE * distance));
+        sum.add_at(east, north, z);
     }
-    if n < 3.0 {
+    if sum.count < 3.0 {
         return false;
     }
-    let (mx, my, mz) = (sx / n, sy / n, sz / n);
-    let (cxx, cxy, cyy) = (sxx / n - mx * mx, sxy / n - mx * my, syy / n - my * my);
-    let (cxz, cyz) = (sxz / n - mx * mz, syz / n - my * mz);
-    let determinant = cxx * cyy - cxy * cxy;
-    let mut continued = mz;
-    if determinant > 0.05 * (cxx + cyy) * (cxx + cyy) {
-        let east = (cxz * cyy - cyz * cxy) / determinant;
-        let north = (cyz * cxx - cxz * cxy) / determinant;
-        if east * east + north * north <= STEEPEST * STEEPEST {
-            continued = mz - east * mx - north * my;
-        }
+    if alike >= (sum.count / 3.0).max(4.0) {
+        return true;
     }
-    // `continued` is the ground's elevation here less the cell's own.
-    let allowed = GROWTH_M + GROWTH_SLOPE * nearest.sqrt();
-    -continued <= allowed && continued <= 1.0
+    // The plane's elevation less the cell's own.
+    let plane = sum.plane(3.0).filter(|plane| plane.slope() <= STEEPEST);
+    let continued = plane.map_or(sum.mean(), |plane| plane.z);
+    -continued <= GROWTH_M + GROWTH_SLOPE * nearest && continued <= MAX_DROP_M
 }

@@ -126,8 +126,8 @@ fn planes_of_ground(cells: &Cells, wide: Window, ground: &Ground, base: &[f32]) 
                 && match (round, planes[cell]) {
                     (1.., Some(plane)) => {
                         let above = plane.above(m);
-                        let most = (1.5 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
-                        above <= most && above >= -2.0 * most
+                        let most = (2.0 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
+                        above <= most && above >= -1.5 * most
                     }
                     _ => ground.is_ground[cell] && (m.z - base[cell]).abs() <= NEAR_M,
                 }

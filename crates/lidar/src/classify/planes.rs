@@ -49,11 +49,11 @@ impl Plane {
 
 impl Moments {
     pub(super) fn add(&mut self, member: &Member) {
-        let (x, y, z) = (
-            f64::from(member.east_m),
-            f64::from(member.north_m),
-            f64::from(member.z),
-        );
+        self.add_at(member.east_m, member.north_m, member.z);
+    }
+
+    pub(super) fn add_at(&mut self, east_m: f32, north_m: f32, z: f32) {
+        let (x, y, z) = (f64::from(east_m), f64::from(north_m), f64::from(z));
         self.count += 1.0;
         self.x += x;
         self.y += y;
@@ -64,6 +64,11 @@ impl Moments {
         self.xz += x * z;
         self.yz += y * z;
         self.zz += z * z;
+    }
+
+    /// Returns the mean elevation.
+    pub(super) fn mean(&self) -> f32 {
+        (self.z / self.count) as f32
     }
 
     /// Takes the points of a cell that lies so many metres off.
