@@ -5,13 +5,11 @@
 
 use super::cells::Cells;
 
-/// How often squares double.
-const LEVELS: u32 = 4;
+/// Side of the largest squares, in metres.
+const COARSEST_M: f64 = 8.0;
 
-/// How far ground is carried: a square of the coarsest level, and its neighbours' neighbours.
-pub(super) fn reach_m(cell_m: f64) -> f64 {
-    3.0 * f64::from(1_u32 << LEVELS) * cell_m
-}
+/// How far ground is carried: a square of the largest, and its neighbours' neighbours.
+pub(super) const REACH_M: f64 = 3.0 * COARSEST_M;
 
 /// A grid whose cell (0, 0) is a given one of its level's lattice.
 struct Level {
@@ -38,8 +36,14 @@ impl Level {
         let rows = ((self.south + self.rows as i64 - 1).div_euclid(2) - south + 1) as usize;
         let values = (0..columns * rows)
             .map(|at| {
-                let (c, r) = (2 * (west + (at % columns) as i64), 2 * (south + (at / columns) as i64));
-                mean([(c, r), (c + 1, r), (c, r + 1), (c + 1, r + 1)].map(|(c, r)| (self.get(c, r), 1.0)))
+                let (c, r) = (
+                    2 * (west + (at % columns) as i64),
+                    2 * (south + (at / columns) as i64),
+                );
+                mean(
+                    [(c, r), (c + 1, r), (c, r + 1), (c + 1, r + 1)]
+                        .map(|(c, r)| (self.get(c, r), 1.0)),
+                )
             })
             .collect();
         Level {
@@ -64,7 +68,7 @@ fn mean<const N: usize>(values: [(f32, f32); N]) -> f32 {
     sum / weights
 }
 
-/// Fills the NaN of a grid as far as something is known within [`reach_m`].
+/// Fills the NaN of a grid as far as something is known within [`REACH_M`].
 pub(super) fn carry(cells: &Cells, values: Vec<f32>) -> Vec<f32> {
     let mut levels = vec![Level {
         west: cells.west,
@@ -73,7 +77,8 @@ pub(super) fn carry(cells: &Cells, values: Vec<f32>) -> Vec<f32> {
         rows: cells.rows,
         values,
     }];
-    for level in 0..LEVELS as usize {
+    let doublings = (COARSEST_M as f32 / cells.cell_m).log2().max(0.0) as usize;
+    for level in 0..doublings {
         let coarser = levels[level].coarser();
         levels.push(coarser);
     }

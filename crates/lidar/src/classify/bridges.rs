@@ -12,10 +12,10 @@ const MIN_HEIGHT_M: f32 = 0.8;
 
 /// Half the width, and half the length, of the largest bridge, in metres.
 const HALF_WIDTH_M: f32 = 15.0;
-const HALF_LENGTH_M: f32 = 40.0;
+const HALF_LENGTH_M: f32 = 30.0;
 
 /// How far the search sees, in metres.
-pub(super) const REACH_M: f64 = 42.0;
+pub(super) const REACH_M: f64 = 30.0;
 
 /// A side drops by this much at least, in metres, and as steeply as this.
 const DROP_M: f32 = 0.7;
@@ -45,18 +45,37 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
     for (column, row) in window.cells() {
         let at = cells.at(column, row);
         let lowest = ground.lowest[at];
-        if !lowest.is_finite() || ground.is_ground[at] || lowest - ground.opened[at] < MIN_HEIGHT_M {
+        if !lowest.is_finite() || ground.is_ground[at] || lowest - ground.opened[at] < MIN_HEIGHT_M
+        {
             continue;
         }
         deck[at] = (0..DIRECTIONS).any(|i| {
             let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
-            let (north, east) = (libm_sin(angle), libm_sin(angle + std::f32::consts::FRAC_PI_2));
-            let walk = |east, north, limit_m| walk(cells, ground, (column, row), [east, north], limit_m);
+            let (north, east) = (
+                libm_sin(angle),
+                libm_sin(angle + std::f32::consts::FRAC_PI_2),
+            );
+            let walk =
+                |east, north, limit_m| walk(cells, ground, (column, row), [east, north], limit_m);
             walk(-north, east, HALF_WIDTH_M) == End::Drop
                 && walk(north, -east, HALF_WIDTH_M) == End::Drop
                 && walk(east, north, HALF_LENGTH_M) == End::Ground
                 && walk(-east, -north, HALF_LENGTH_M) == End::Ground
         });
+    }
+    // Beside a deck lie cells that it covers in part; growth must not take them for banks.
+    let found: Vec<(usize, usize)> = window
+        .cells()
+        .filter(|&(column, row)| deck[cells.at(column, row)])
+        .collect();
+    for (column, row) in found {
+        let z = ground.lowest[cells.at(column, row)];
+        for (c, r) in cells.around(column, row, 1).cells() {
+            let at = cells.at(c, r);
+            if !ground.is_ground[at] && (ground.lowest[at] - z).abs() < 2.0 * STEP_M {
+                deck[at] = true;
+            }
+        }
     }
     deck
 }
@@ -64,13 +83,26 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
 /// Sine, to a millionth: the system's own differs from machine to machine.
 fn libm_sin(angle: f32) -> f32 {
     let x = f64::from(angle);
-    let x = if x > std::f64::consts::FRAC_PI_2 { std::f64::consts::PI - x } else { x };
+    let x = if x > std::f64::consts::FRAC_PI_2 {
+        std::f64::consts::PI - x
+    } else {
+        x
+    };
     let x2 = x * x;
-    (x * (1.0 - x2 / 6.0 * (1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0 * (1.0 - x2 / 110.0)))))) as f32
+    (x * (1.0
+        - x2 / 6.0
+            * (1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0 * (1.0 - x2 / 110.0))))))
+        as f32
 }
 
 /// Walks over the lowest returns from a cell and says what comes first.
-fn walk(cells: &Cells, ground: &Ground, from: (usize, usize), [east, north]: [f32; 2], limit_m: f32) -> End {
+fn walk(
+    cells: &Cells,
+    ground: &Ground,
+    from: (usize, usize),
+    [east, north]: [f32; 2],
+    limit_m: f32,
+) -> End {
     let mut last = (ground.lowest[cells.at(from.0, from.1)], 0.0);
     let mut step = 1.0_f32;
     while step * cells.cell_m <= limit_m {
@@ -131,7 +163,8 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, deck: &[b
         let is_deck = |m: &Member| planes.iter().any(|plane| plane.above(m).abs() < 0.2);
         for i in cells.range(cell) {
             let m = cells.members[i];
-            if matches!(m.class, class::UNCLASSIFIED | class::GROUND) && m.is_last() && is_deck(&m) {
+            if matches!(m.class, class::UNCLASSIFIED | class::GROUND) && m.is_last() && is_deck(&m)
+            {
                 cells.members[i].class = class::BRIDGE_DECK;
             }
         }

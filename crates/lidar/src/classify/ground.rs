@@ -35,27 +35,28 @@ const HALL_M: f32 = 18.0;
 /// See [`HALL_M`].
 const MIN_HALL_M: f32 = 2.8;
 
-/// Sides of the squares, in metres, whose lowest return stands in for voids as wide as them:
-/// the finest that has one near. Otherwise a building beside water without returns would
-/// have nothing below it.
-const VOIDS_M: [f64; 2] = [8.0, 16.0];
+/// Side of the squares, in metres, whose lowest return stands in for voids as wide as them.
+/// Otherwise a building beside water without returns would have nothing below it.
+const VOID_M: f64 = 8.0;
 
-/// How far the filling of voids sees: from a corner of a square to the far side of the next.
-pub(super) const VOIDS_REACH_M: f64 = 2.0 * 16.0;
+/// How far the filling of voids sees: to the far side of the next square, in metres.
+pub(super) const VOIDS_REACH_M: f64 = 2.0 * VOID_M;
 
-/// Rounds of growth, and how far each reaches, in cells.
-const ROUNDS: usize = 12;
-const GROWTH_REACH: usize = 2;
+/// How far the ground is carried by growth, in metres.
+pub(super) const GROWTH_REACH_M: f64 = 20.0;
 
-/// How far the ground is carried by growth.
-pub(super) fn growth_reach_m(cell_m: f64) -> f64 {
-    (ROUNDS * GROWTH_REACH) as f64 * cell_m
-}
+/// How far growth looks in each of its rounds, in cells.
+const GROWTH_CELLS: usize = 2;
 
 /// What growth accepts: so far from the continued plane, in metres, and so much more for
 /// each metre of distance.
 const GROWTH_M: f32 = 0.12;
 const GROWTH_SLOPE: f32 = 0.15;
+
+/// Where the ground has an edge, a good part of it lies level with a return: to so many
+/// metres, and so much more for each metre of distance.
+const ALIKE_M: f32 = 0.1;
+const ALIKE_SLOPE: f32 = 0.05;
 
 /// A return so far below the plane continues nothing, in metres.
 const MAX_DROP_M: f32 = 1.0;
@@ -121,51 +122,31 @@ pub(super) fn find(cells: &Cells) -> Ground {
 /// Puts the lowest return near into cells of wide voids; small ones stay infinite, which
 /// openings pass over.
 fn fill_voids(cells: &Cells, values: &mut [f32]) {
-    let present: Vec<f32> = values.to_vec();
-    let mut coarser = Vec::new();
-    for side_m in VOIDS_M {
-        let side = (side_m / f64::from(cells.cell_m)).round() as i64;
-        let (west, south) = (cells.west.div_euclid(side), cells.south.div_euclid(side));
-        let columns = ((cells.west + cells.columns as i64 - 1).div_euclid(side) - west + 1) as usize;
-        let rows = ((cells.south + cells.rows as i64 - 1).div_euclid(side) - south + 1) as usize;
-        let square_of = |column: usize, row: usize| {
-            let c = (cells.west + column as i64).div_euclid(side) - west;
-            let r = (cells.south + row as i64).div_euclid(side) - south;
-            (c as usize, r as usize)
-        };
-        let mut squares = vec![f32::INFINITY; columns * rows];
-        for row in 0..cells.rows {
-            for column in 0..cells.columns {
-                let (c, r) = square_of(column, row);
-                let square = &mut squares[r * columns + c];
-                *square = square.min(present[cells.at(column, row)]);
-            }
-        }
-        let around: Vec<f32> = (0..squares.len())
-            .map(|at| {
-                let (c, r) = (at % columns, at / columns);
-                let mut least = f32::INFINITY;
-                for r in r.saturating_sub(1)..=(r + 1).min(rows - 1) {
-                    for c in c.saturating_sub(1)..=(c + 1).min(columns - 1) {
-                        least = least.min(squares[r * columns + c]);
-                    }
-                }
-                least
-            })
-            .collect();
-        for row in 0..cells.rows {
-            for column in 0..cells.columns {
-                let at = cells.at(column, row);
-                let (c, r) = square_of(column, row);
-                let square = r * columns + c;
-                // The first squares only tell which voids are wide.
-                let is_wide = coarser.is_empty() && squares[square].is_finite();
-                if !values[at].is_finite() && !is_wide && squares[square].is_infinite() {
-                    values[at] = around[square];
+    let side = ((VOID_M / f64::from(cells.cell_m)).round() as i64).max(1);
+    let (west, south) = (cells.west.div_euclid(side), cells.south.div_euclid(side));
+    let columns = ((cells.west + cells.columns as i64 - 1).div_euclid(side) - west + 1) as usize;
+    let rows = ((cells.south + cells.rows as i64 - 1).div_euclid(side) - south + 1) as usize;
+    let square_of = |cell: usize| {
+        let (column, row) = ((cell % cells.columns) as i64, (cell / cells.columns) as i64);
+        let c = (cells.west + column).div_euclid(side) - west;
+        let r = (cells.south + row).div_euclid(side) - south;
+        r as usize * columns + c as usize
+    };
+    let mut squares = vec![f32::INFINITY; columns * rows];
+    for (cell, value) in values.iter().enumerate() {
+        let square = &mut squares[square_of(cell)];
+        *square = square.min(*value);
+    }
+    for (cell, value) in values.iter_mut().enumerate() {
+        let square = square_of(cell);
+        if value.is_infinite() && squares[square].is_infinite() {
+            let (c, r) = (square % columns, square / columns);
+            for r in r.saturating_sub(1)..=(r + 1).min(rows - 1) {
+                for c in c.saturating_sub(1)..=(c + 1).min(columns - 1) {
+                    *value = value.min(squares[r * columns + c]);
                 }
             }
         }
-        coarser = squares;
     }
 }
 
@@ -179,7 +160,8 @@ pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &
             ground.lowest[at].is_finite() && !ground.is_ground[at] && !barred[at]
         })
         .collect();
-    for _ in 0..ROUNDS {
+    let rounds = GROWTH_REACH_M as f32 / (GROWTH_CELLS as f32 * cells.cell_m);
+    for _ in 0..rounds as usize {
         let grown: Vec<bool> = open_cells
             .iter()
             .map(|&(column, row)| continues(cells, ground, column, row))
@@ -207,7 +189,7 @@ fn continues(cells: &Cells, ground: &Ground, column: usize, row: usize) -> bool 
     let mut nearest = f32::INFINITY;
     let mut alike = 0.0;
     let mut sum = Moments::default();
-    for (c, r) in cells.around(column, row, GROWTH_REACH).cells() {
+    for (c, r) in cells.around(column, row, GROWTH_CELLS).cells() {
         let at = cells.at(c, r);
         if !ground.is_ground[at] {
             continue;
@@ -218,7 +200,7 @@ fn continues(cells: &Cells, ground: &Ground, column: usize, row: usize) -> bool 
         let z = ground.lowest[at] - own.0;
         let distance = (east * east + north * north).sqrt();
         nearest = nearest.min(distance);
-        alike += f64::from(u8::from(z.abs() <= GROWTH_M + GROWTH_SLOPE * distance));
+        alike += f64::from(u8::from(z.abs() <= ALIKE_M + ALIKE_SLOPE * distance));
         sum.add_at(east, north, z);
     }
     if sum.count < 3.0 {

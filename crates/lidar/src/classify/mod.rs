@@ -20,7 +20,7 @@ use ground::Ground;
 use planes::Plane;
 
 /// How far around a block points are needed, in metres.
-pub const HALO_M: f64 = 160.0;
+pub const HALO_M: f64 = 208.0;
 
 /// ASPRS classes (LAS 1.4 R15, table 17).
 mod class {
@@ -56,7 +56,7 @@ impl ClassifyOptions {
 }
 
 /// Cells around the core in which everything is computed.
-const MARGIN_M: f32 = 12.0;
+const MARGIN_M: f64 = 26.0;
 
 /// Points so near to the grown ground are looked at for the local plane.
 const NEAR_M: f32 = 0.5;
@@ -76,9 +76,8 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
         return classes;
     };
     noise::find(&mut cells);
-    let margin = cells.cells_in(MARGIN_M);
-    let base_margin = margin + cells.cells_in(base::reach_m(options.cell_m) as f32);
-    let growth = base_margin + cells.cells_in(ground::growth_reach_m(options.cell_m) as f32);
+    let margin = cells.cells_in(MARGIN_M as f32);
+    let growth = margin + cells.cells_in((base::REACH_M + ground::GROWTH_REACH_M) as f32);
     let grown = window.widened(growth, &cells);
     let mut ground = ground::find(&cells);
     let deck = bridges::find(&cells, grown, &ground);
@@ -104,7 +103,13 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
 /// Returns the elevation of the ground in every cell.
 fn base_of(cells: &Cells, ground: &Ground) -> Vec<f32> {
     let known = (0..cells.len())
-        .map(|cell| if ground.is_ground[cell] { ground.lowest[cell] } else { f32::NAN })
+        .map(|cell| {
+            if ground.is_ground[cell] {
+                ground.lowest[cell]
+            } else {
+                f32::NAN
+            }
+        })
         .collect();
     let mut base = base::carry(cells, known);
     for (value, opened) in base.iter_mut().zip(&ground.opened) {
@@ -116,22 +121,32 @@ fn base_of(cells: &Cells, ground: &Ground) -> Vec<f32> {
 }
 
 /// Returns planes through the ground around each cell.
-fn planes_of_ground(cells: &Cells, wide: Window, ground: &Ground, base: &[f32]) -> Vec<Option<Plane>> {
+fn planes_of_ground(
+    cells: &Cells,
+    wide: Window,
+    ground: &Ground,
+    base: &[f32],
+) -> Vec<Option<Plane>> {
     let radius = cells.cells_in(2.0);
     let usable = |m: &Member| m.class == class::UNCLASSIFIED && m.is_last();
     let mut planes: Vec<Option<Plane>> = vec![None; cells.len()];
     for round in 0..3 {
-        let sums = planes::sums(cells, wide.widened(cells.cells_in(4.0), cells), radius, |cell, m| {
-            usable(m)
-                && match (round, planes[cell]) {
-                    (1.., Some(plane)) => {
-                        let above = plane.above(m);
-                        let most = (2.0 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
-                        above <= most && above >= -1.5 * most
+        let sums = planes::sums(
+            cells,
+            wide.widened(cells.cells_in(4.0), cells),
+            radius,
+            |cell, m| {
+                usable(m)
+                    && match (round, planes[cell]) {
+                        (1.., Some(plane)) => {
+                            let above = plane.above(m);
+                            let most = (2.0 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
+                            above <= most && above >= -1.5 * most
+                        }
+                        _ => ground.is_ground[cell] && (m.z - base[cell]).abs() <= NEAR_M,
                     }
-                    _ => ground.is_ground[cell] && (m.z - base[cell]).abs() <= NEAR_M,
-                }
-        });
+            },
+        );
         for (column, row) in wide.cells() {
             let cell = cells.at(column, row);
             planes[cell] = sums[cell].plane(6.0);
@@ -140,7 +155,13 @@ fn planes_of_ground(cells: &Cells, wide: Window, ground: &Ground, base: &[f32]) 
     planes
 }
 
-fn mark_ground(cells: &mut Cells, wide: Window, ground: &Ground, base: &[f32], planes: &[Option<Plane>]) {
+fn mark_ground(
+    cells: &mut Cells,
+    wide: Window,
+    ground: &Ground,
+    base: &[f32],
+    planes: &[Option<Plane>],
+) {
     for (column, row) in wide.cells() {
         let cell = cells.at(column, row);
         let range = cells.range(cell);

@@ -5,7 +5,7 @@
 //! and other roofs beside it, so each cell looks for the best plane among windows that
 //! hold it, and of each cell only the uppermost points count.
 
-use crate::morphology::{close, open};
+use crate::morphology::close;
 
 use super::cells::{Cells, Member, Window};
 use super::class;
@@ -26,11 +26,8 @@ const STEEPEST: f32 = 2.0;
 /// Points further above a roof are not of it, in metres.
 const ABOVE_ROOF_M: f32 = 0.4;
 
-/// Smallest width of a building, in metres.
-const MIN_WIDTH_M: f32 = 3.0;
-
-/// Seams of roofs up to twice this wide are closed, in metres.
-const SEAM_M: f32 = 1.5;
+/// So many of nine cells in a square are roof where there is a building.
+const MIN_ROOF_CELLS: usize = 6;
 
 /// Heights above the ground, in metres, under which vegetation is low and medium.
 const LOW_M: f32 = 0.5;
@@ -57,15 +54,13 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
             roof[cell] = f32::from(u8::from(height(cell, &middle) > MIN_ROOF_M));
         }
     }
-    let closed = close(&roof, cells.columns, (SEAM_M / cells.cell_m) as usize);
-    let half_width = (MIN_WIDTH_M / cells.cell_m / 2.0) as usize;
-    let building = open(&closed, cells.columns, half_width.max(1));
+    let building = as_wide_as_a_building(cells, wide, &close(&roof, cells.columns, 1));
     for (column, row) in window.cells() {
         let cell = cells.at(column, row);
         let near = cells.around(column, row, 1).cells();
         let is_near_building = near
             .map(|(c, r)| cells.at(c, r))
-            .any(|near| building[near] > 0.5);
+            .any(|near| building[near]);
         let roof_top = roof_top(cells, &best, &building, column, row);
         for i in cells.range(cell) {
             let m = cells.members[i];
@@ -92,18 +87,32 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
     }
 }
 
+/// Returns which cells of roof lie in a square that is roof for the most part.
+fn as_wide_as_a_building(cells: &Cells, wide: Window, roof: &[f32]) -> Vec<bool> {
+    let mut building = vec![false; cells.len()];
+    for (column, row) in wide.cells() {
+        let square = || cells.around(column, row, 1).cells().map(|(c, r)| cells.at(c, r));
+        if square().filter(|&cell| roof[cell] > 0.5).count() >= MIN_ROOF_CELLS {
+            for cell in square().filter(|&cell| roof[cell] > 0.5) {
+                building[cell] = true;
+            }
+        }
+    }
+    building
+}
+
 /// Returns the highest plane of a building that holds over a cell or comes from beside it.
 fn roof_top(
     cells: &Cells,
     best: &[Option<Plane>],
-    building: &[f32],
+    building: &[bool],
     column: usize,
     row: usize,
 ) -> f32 {
     let mut top = f32::NEG_INFINITY;
     for (c, r) in cells.around(column, row, 1).cells() {
         let near = cells.at(c, r);
-        if building[near] > 0.5
+        if building[near]
             && let Some(plane) = best[near]
         {
             let moved = plane.moved(

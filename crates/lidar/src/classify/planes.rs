@@ -136,9 +136,8 @@ pub(super) fn sums(
     }
     let cell_m = f64::from(cells.cell_m);
     let reach = radius as isize;
-    let shifted = |from: usize, by: isize, end: usize| {
-        from.checked_add_signed(by).filter(|&to| to < end)
-    };
+    let shifted =
+        |from: usize, by: isize, end: usize| from.checked_add_signed(by).filter(|&to| to < end);
     let mut along = vec![Moments::default(); cells.len()];
     for row in wide.rows.0..wide.rows.1 {
         for column in window.columns.0..window.columns.1 {

@@ -13,7 +13,7 @@ use super::planes::{Moments, Plane};
 const COUNT: f64 = 40.0;
 
 /// Narrowest and widest side of these squares, in metres.
-const SIDE_M: (f64, f64) = (3.0, 12.0);
+const SIDE_M: (f64, f64) = (3.0, 9.0);
 
 /// Water gives less than this share of the returns that land gives.
 const SHARE: f64 = 0.45;
@@ -28,10 +28,11 @@ const SPREAD_M: f32 = 0.1;
 const LOWER_WITHIN_M: f32 = 12.0;
 const LOWER_M: f32 = 0.3;
 
-/// How far the search sees, in metres.
-pub(super) const REACH_M: f64 = 3.0 * SIDE_M.1 + 12.0;
+/// How far away points may be that decide whether one is water, in metres: beyond the
+/// shore, in a square there.
+pub(super) const REACH_M: f64 = 2.0 * SIDE_M.1 + 2.0;
 
-/// Gives the points of water their class. `height` is not needed: water is ground so far.
+/// Gives the points of water their class.
 pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_per_m2: f64) {
     let cell_m = f64::from(cells.cell_m);
     let side_m = (COUNT / points_per_m2).sqrt().clamp(SIDE_M.0, SIDE_M.1);
@@ -65,7 +66,9 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
             .filter(|&(c, r)| water[cells.at(c, r)].is_some())
             .min_by_key(|&(c, r)| c.abs_diff(column).pow(2) + r.abs_diff(row).pow(2));
         let Some((c, r)) = nearest else { continue };
-        let Some(plane) = water[cells.at(c, r)] else { continue };
+        let Some(plane) = water[cells.at(c, r)] else {
+            continue;
+        };
         let plane = plane.moved(
             (column as f32 - c as f32) * cells.cell_m,
             (row as f32 - r as f32) * cells.cell_m,
@@ -81,14 +84,24 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
 }
 
 /// Returns the plane through the ground around a cell if it is as level and low as water.
-fn level(cells: &Cells, ground: &Ground, column: usize, row: usize, radius: usize) -> Option<Plane> {
+fn level(
+    cells: &Cells,
+    ground: &Ground,
+    column: usize,
+    row: usize,
+    radius: usize,
+) -> Option<Plane> {
     let mut sum = Moments::default();
     for (c, r) in cells.around(column, row, radius).cells() {
         let (east, north) = (
             (c as f32 - column as f32) * cells.cell_m,
             (r as f32 - row as f32) * cells.cell_m,
         );
-        for m in cells.of(cells.at(c, r)).iter().filter(|m| m.class == class::GROUND) {
+        for m in cells
+            .of(cells.at(c, r))
+            .iter()
+            .filter(|m| m.class == class::GROUND)
+        {
             sum.add(&Member {
                 east_m: m.east_m + east,
                 north_m: m.north_m + north,
@@ -120,19 +133,31 @@ impl Counts {
         for row in 0..cells.rows {
             let mut of_row = [0; 2];
             for column in 0..cells.columns {
-                for m in cells.of(cells.at(column, row)).iter().filter(|m| m.is_last()) {
+                for m in cells
+                    .of(cells.at(column, row))
+                    .iter()
+                    .filter(|m| m.is_last())
+                {
                     of_row[0] += 1;
                     of_row[1] += u32::from(m.class == class::GROUND);
                 }
                 let below = sums[row * stride + column + 1];
-                sums[(row + 1) * stride + column + 1] = [below[0] + of_row[0], below[1] + of_row[1]];
+                sums[(row + 1) * stride + column + 1] =
+                    [below[0] + of_row[0], below[1] + of_row[1]];
             }
         }
         Counts { sums }
     }
 
     /// Returns the counts of a square that reaches so many cells to the west and south.
-    fn within(&self, cells: &Cells, column: usize, row: usize, [west, south]: [usize; 2], side: usize) -> (u32, u32) {
+    fn within(
+        &self,
+        cells: &Cells,
+        column: usize,
+        row: usize,
+        [west, south]: [usize; 2],
+        side: usize,
+    ) -> (u32, u32) {
         let stride = cells.columns + 1;
         let (c0, r0) = (column.saturating_sub(west), row.saturating_sub(south));
         let c1 = (column + side - west).min(cells.columns);
