@@ -12,9 +12,9 @@ const MIN_HEIGHT_M: f32 = 0.8;
 
 /// Half the width, and half the length, of the largest bridge, in metres.
 const HALF_WIDTH_M: f32 = 15.0;
-const HALF_LENGTH_M: f32 = 30.0;
+const HALF_LENGTH_M: f32 = REACH_M as f32;
 
-/// How far the search sees, in metres.
+/// How far the search for a deck sees, in metres.
 pub(super) const REACH_M: f64 = 30.0;
 
 /// A side drops by this much at least, in metres, and as steeply as this.
@@ -51,10 +51,7 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
         }
         deck[at] = (0..DIRECTIONS).any(|i| {
             let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
-            let (north, east) = (
-                libm_sin(angle),
-                libm_sin(angle + std::f32::consts::FRAC_PI_2),
-            );
+            let (north, east) = (sine(angle), sine(angle + std::f32::consts::FRAC_PI_2));
             let walk =
                 |east, north, limit_m| walk(cells, ground, (column, row), [east, north], limit_m);
             walk(-north, east, HALF_WIDTH_M) == End::Drop
@@ -81,7 +78,7 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
 }
 
 /// Sine, to a millionth: the system's own differs from machine to machine.
-fn libm_sin(angle: f32) -> f32 {
+fn sine(angle: f32) -> f32 {
     let x = f64::from(angle);
     let x = if x > std::f64::consts::FRAC_PI_2 {
         std::f64::consts::PI - x

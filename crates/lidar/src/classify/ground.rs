@@ -8,7 +8,7 @@ use crate::morphology::open;
 
 use super::cells::{Cells, Member, Window};
 use super::class;
-use super::planes::Moments;
+use super::planes::{Moments, Plane};
 
 /// Half-widths of the squares, in metres. The last is half the width of the largest building.
 const RADII_M: [f32; 12] = [
@@ -75,6 +75,14 @@ pub(super) struct Ground {
     pub(super) opened: Vec<f32>,
     /// Whether the lowest return of a cell is ground.
     pub(super) is_ground: Vec<bool>,
+}
+
+impl Ground {
+    /// Returns how far the lowest return of a cell lies above a plane.
+    pub(super) fn above(&self, plane: &Plane, cell: usize) -> f32 {
+        let [east, north] = self.place_m[cell];
+        self.lowest[cell] - plane.z - plane.east * east - plane.north * north
+    }
 }
 
 /// Finds the cells whose lowest return may be ground, before growth.

@@ -1,8 +1,23 @@
-//! What each point of a survey has met: ground, vegetation, buildings, noise.
+//! What each point of a survey has met: ground, vegetation, buildings, water, noise.
 //!
 //! [`classify`] is a pure function over the points of a block and of what lies within
-//! [`HALO_M`] around it. All grids lie on the global lattice, so that a point gets the
-//! same class from whatever block it is seen.
+//! [`HALO_M`] around it. All grids lie on the global lattice, and sums are taken in an order
+//! of their own, so that a point gets the same class in whatever block it is seen.
+//!
+//! In this order: `noise`; `ground`, by openings of the lowest returns and growth, with the
+//! decks of `bridges` kept out of it; `planes` through the ground, which decide point by
+//! point; `water` among the ground; and `objects`, what stands on it.
+//!
+//! # What can be relied on
+//!
+//! Ground (2), noise (7, 18) and high vegetation (5) can. Buildings (6) can where there are
+//! two points on a square metre and more; large crowns that are as smooth as roofs pass for
+//! them, and chimneys and dormers for vegetation. Low and medium vegetation (3, 4) are
+//! heights above the ground and no more: what lies under a decimetre is ground, and masts
+//! and wires are high vegetation. Water (9) and decks (17) are hints: water is
+//! told only where it gives few returns, and a deck only where both its sides can be seen to
+//! drop. Cars, boats and what else is smooth but no building stay unclassified (1). No use is
+//! made of classes that points were delivered with, of colour, or of intensity.
 
 mod base;
 mod bridges;
@@ -19,8 +34,28 @@ use cells::{Cells, Member, Window};
 use ground::Ground;
 use planes::Plane;
 
-/// How far around a block points are needed, in metres.
+/// How far around a block points are needed, in metres, whatever the options.
+///
+/// It is long because one thing hangs on another: a crown's height on the ground beside it,
+/// that on growth, growth on decks, these on openings by squares as wide as the largest
+/// building, and these on noise. Points further away change nothing.
 pub const HALO_M: f64 = 208.0;
+
+/// What rounding to cells adds in all, in metres.
+const ROUNDING_M: f64 = 14.0;
+
+const _: () = assert!(
+    noise::REACH_M
+        + ground::VOIDS_REACH_M
+        + ground::OPENING_REACH_M
+        + bridges::REACH_M
+        + ground::GROWTH_REACH_M
+        + base::REACH_M
+        + MARGIN_M
+        + ROUNDING_M
+        <= HALO_M,
+    "the halo is as wide as the longest chain of what depends on what"
+);
 
 /// ASPRS classes (LAS 1.4 R15, table 17).
 mod class {
@@ -39,9 +74,11 @@ mod class {
 /// How to classify.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClassifyOptions {
-    /// Side of the cells that the ground is looked for in.
+    /// Side of the cells in which the ground is looked for, in metres, finite and over zero.
+    /// A few points should fall in each.
     pub cell_m: f64,
-    /// Points on a square metre of land, as far as it was flown over.
+    /// Points on a square metre of land: the median over small squares that have any. The
+    /// same for all blocks of a survey, or their borders show.
     pub points_per_m2: f64,
 }
 
@@ -55,7 +92,8 @@ impl ClassifyOptions {
     }
 }
 
-/// Cells around the core in which everything is computed.
+/// How far around the core points are marked as ground, in metres: water looks at them, and
+/// the planes of the outermost are not final.
 const MARGIN_M: f64 = 26.0;
 
 /// Points so near to the grown ground are looked at for the local plane.
@@ -65,7 +103,47 @@ const SPREADS: f32 = 2.75;
 /// but so far at least and at most, in metres.
 const TOLERANCE_M: (f32, f32) = (0.08, 0.25);
 
-/// Returns the class of each of the first `core` points.
+/// How much further above the lowest return of their cell points of the ground may lie for
+/// each metre that the plane rises in a metre.
+const EDGE_SLOPE: f32 = 0.25;
+
+/// Returns the class of each of the first `core` points; the rest is the halo around them.
+///
+/// Classes are those of ASPRS LAS 1.4 R15, table 17: 1 for what is none of the others, 2
+/// ground, 3, 4 and 5 vegetation up to 0.5 m, up to 2 m and above, 6 buildings, 7 low
+/// noise, 9 water, 17 bridge decks, 18 high noise. See the module for how far they can be
+/// relied on. Withheld points, and points without finite coordinates, are left at 1 and
+/// change nothing. All columns of `points` that are read (coordinates, intensity, return
+/// numbers and flags) must be of one length; elevations are in metres.
+///
+/// Neither the order of points nor the number of threads changes a class. Memory grows with
+/// the points and with the area of the box around them; a box of over 67 million cells is
+/// left at 1.
+///
+/// # Source
+///
+/// Openings with growing squares: Zhang et al. (2003), as in Pingel et al. (2013).
+///
+/// # Examples
+///
+/// ```
+/// use lidar::{ClassifyOptions, classify};
+/// use model::PointBatch;
+///
+/// // Level ground, with a post in its middle.
+/// let mut points = PointBatch::default();
+/// for i in 0..900 {
+///     points.x.push(f64::from(i % 30));
+///     points.y.push(f64::from(i / 30));
+///     points.z.push(if i == 465 { 9.0 } else { 5.0 });
+/// }
+/// points.intensity = vec![0; 900];
+/// points.return_number = vec![1; 900];
+/// points.number_of_returns = vec![1; 900];
+/// points.flags = vec![0; 900];
+/// let classes = classify(&points, 900, &ClassifyOptions::for_density(1.0));
+/// assert_eq!((classes[0], classes[465]), (2, 5));
+/// ```
 pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> Vec<u8> {
     let core = core.min(points.len());
     let mut classes = vec![class::UNCLASSIFIED; core];
@@ -86,7 +164,8 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
     let base = base_of(&cells, &ground);
     let planes = planes_of_ground(&cells, wide, &ground, &base);
     mark_ground(&mut cells, wide, &ground, &base, &planes);
-    bridges::mark(&mut cells, window, &ground, &deck);
+    let seen = window.widened(cells.cells_in(water::REACH_M), &cells);
+    bridges::mark(&mut cells, seen, &ground, &deck);
     water::mark(&mut cells, window, &ground, options.points_per_m2);
     objects::mark(&mut cells, window, |cell, m| match planes[cell] {
         Some(plane) => plane.above(m),
@@ -173,8 +252,12 @@ fn mark_ground(
                 Some(plane) => {
                     let above = plane.above(m);
                     let most = (SPREADS * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
+                    // At the edge of a bank the plane cuts the corner, but what lies at the
+                    // lowest return of its cell goes with it.
+                    let over_lowest = above - ground.above(&plane, cell);
                     (above <= most && above >= -NEAR_M)
-                        || (ground.is_ground[cell] && m.z - ground.lowest[cell] <= TOLERANCE_M.0)
+                        || (ground.is_ground[cell]
+                            && over_lowest <= TOLERANCE_M.0 + EDGE_SLOPE * plane.slope())
                 }
                 None => {
                     let most = if ground.is_ground[cell] { 0.15 } else { 0.1 };

@@ -19,6 +19,9 @@ const ALONE_M: f32 = 4.0;
 /// See [`ALONE_M`].
 const FRIENDS: usize = 2;
 
+/// How far away points may be that decide whether one is noise, in metres.
+pub(super) const REACH_M: f64 = 6.0;
+
 /// Gives noise its classes: 7 below the ground and 18 above.
 pub(super) fn find(cells: &mut Cells) {
     let low = low(cells);

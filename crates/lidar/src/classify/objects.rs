@@ -58,9 +58,7 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
     for (column, row) in window.cells() {
         let cell = cells.at(column, row);
         let near = cells.around(column, row, 1).cells();
-        let is_near_building = near
-            .map(|(c, r)| cells.at(c, r))
-            .any(|near| building[near]);
+        let is_near_building = near.map(|(c, r)| cells.at(c, r)).any(|near| building[near]);
         let roof_top = roof_top(cells, &best, &building, column, row);
         for i in cells.range(cell) {
             let m = cells.members[i];
@@ -91,7 +89,12 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
 fn as_wide_as_a_building(cells: &Cells, wide: Window, roof: &[f32]) -> Vec<bool> {
     let mut building = vec![false; cells.len()];
     for (column, row) in wide.cells() {
-        let square = || cells.around(column, row, 1).cells().map(|(c, r)| cells.at(c, r));
+        let square = || {
+            cells
+                .around(column, row, 1)
+                .cells()
+                .map(|(c, r)| cells.at(c, r))
+        };
         if square().filter(|&cell| roof[cell] > 0.5).count() >= MIN_ROOF_CELLS {
             for cell in square().filter(|&cell| roof[cell] > 0.5) {
                 building[cell] = true;

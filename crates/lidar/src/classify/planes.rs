@@ -25,7 +25,6 @@ pub(super) struct Plane {
     pub(super) north: f32,
     /// Root of the mean square of what the points differ from it, in metres.
     pub(super) spread_m: f32,
-    pub(super) count: f32,
 }
 
 impl Plane {
@@ -113,7 +112,6 @@ impl Moments {
             east: east as f32,
             north: north as f32,
             spread_m: variance.sqrt() as f32,
-            count: n as f32,
         })
     }
 }

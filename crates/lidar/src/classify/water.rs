@@ -30,7 +30,7 @@ const LOWER_M: f32 = 0.3;
 
 /// How far away points may be that decide whether one is water, in metres: beyond the
 /// shore, in a square there.
-pub(super) const REACH_M: f64 = 2.0 * SIDE_M.1 + 2.0;
+pub(super) const REACH_M: f32 = 20.0;
 
 /// Gives the points of water their class.
 pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_per_m2: f64) {
