@@ -98,6 +98,9 @@ pub(crate) struct Ingest {
     /// Side of a terrain cell in metres [default: 0.5 or 1, coarser where points are sparse].
     #[arg(long, value_name = "M")]
     pub(crate) cell_size: Option<f64>,
+    /// Keep the classes that points were delivered with instead of computing them.
+    #[arg(long)]
+    pub(crate) trust_classification: bool,
     /// Name for people [default: the collection's id].
     #[arg(long)]
     pub(crate) title: Option<String>,

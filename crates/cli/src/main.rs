@@ -6,7 +6,6 @@
 
 mod arguments;
 mod configuration;
-mod octree;
 mod output;
 mod verbs;
 

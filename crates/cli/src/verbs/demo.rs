@@ -94,6 +94,7 @@ fn build(dir: &Path) -> anyhow::Result<()> {
             title: source.title,
             department: source.department,
             id_property: source.id_property,
+            trust_classification: false,
             mode: PutMode::Create,
         };
         let (_, text) = deliver(&twin, &delivery)?;

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use geodesy::Crs;
 use ingest::{
-    LayerOptions, Report, SourceKind, SurveyHeader, SurveyOptions, SurveyReader, SurveySummary,
+    DEFAULT_MEMORY_BYTES, LayerOptions, Report, SourceKind, SurveyBlocks, SurveyOptions,
+    SurveyReader,
 };
 use jiff::Timestamp;
-use model::{Collection, CollectionId, ExtraBytes, PointBatch, Source, Survey, VerticalDatum};
+use lidar::ClassifyOptions;
+use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
 use store::{PointLayout, PutMode, SurveyWriter, Transaction, Twin};
 
 use crate::arguments::Ingest;
-use crate::{octree, output};
+use crate::output;
 
 /// Sides of a terrain cell that make sense: finer than points lie, or coarser than a hill, is
 /// a slip of the hand.
@@ -45,6 +47,7 @@ pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
         title: options.title,
         department: options.department,
         id_property: options.id_property,
+        trust_classification: options.trust_classification,
         mode,
     };
     let (object, text) = deliver(&twin, &delivery)?;
@@ -64,6 +67,7 @@ pub(crate) struct Delivery {
     pub(crate) title: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) id_property: Option<String>,
+    pub(crate) trust_classification: bool,
     pub(crate) mode: PutMode,
 }
 
@@ -133,15 +137,13 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     let header = reader.header().clone();
     // Held for all of the work: a second writer learns at once that it must wait.
     let mut transaction = twin.begin()?;
-    let mut points = PointBatch::default();
     let bar = output::progress(delivery.collection.as_str(), header.claimed_points);
-    let summary = reader.read::<anyhow::Error>(&mut |batch| {
-        bar.inc(batch.len() as u64);
-        octree::append(&mut points, batch);
-        Ok(())
+    let mut blocks = reader.partition(twin.dir(), DEFAULT_MEMORY_BYTES, &mut |points| {
+        bar.inc(points);
     })?;
     bar.finish_and_clear();
-    let points = write_points(&mut transaction, &header, &summary, crs_wkt, &points)?;
+    let points = write_points(&mut transaction, &mut blocks, crs_wkt, delivery)?;
+    let summary = blocks.summary();
     let survey = Survey {
         id: delivery.collection.clone(),
         title: title(delivery),
@@ -149,7 +151,7 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         point_count: summary.report.kept,
         bounds: summary.bounds,
         elevation_range_m: summary.elevation_range_m,
-        vertical: header.vertical,
+        vertical: header.vertical.clone(),
         flown: summary.flown,
         source: source(delivery),
         data_origin: header.data_origin,
@@ -164,35 +166,60 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         &report.to_string(),
     )?;
     transaction.commit()?;
-    Ok(result(delivery, "points", &summary.report, report))
+    let (mut object, text) = result(delivery, "points", &summary.report, report);
+    let (classes, sentence) = if delivery.trust_classification {
+        ("delivered", "classes as they were delivered")
+    } else {
+        (
+            "computed",
+            "classes computed; delivered ones, if any, are kept beside them",
+        )
+    };
+    object["classification"] = json!(classes);
+    Ok((object, format!("{text}{sentence}\n")))
 }
 
-/// Writes all points of a survey as an octree.
+/// Classifies the points, unless their classes are trusted, and writes them as an octree.
 fn write_points(
     transaction: &mut Transaction,
-    header: &SurveyHeader,
-    summary: &SurveySummary,
+    blocks: &mut SurveyBlocks,
     crs_wkt: String,
-    points: &PointBatch,
+    delivery: &Delivery,
 ) -> anyhow::Result<SurveyWriter> {
-    let (cube, spacing_m) = octree::cube_around(&summary.bounds, summary.elevation_range_m);
-    // Round kilometres keep stored coordinates exact multiples of the step.
-    let round = |metres: f64| (metres / 1000.0).floor() * 1000.0;
+    let halo_m = if delivery.trust_classification {
+        0.0
+    } else {
+        blocks.keep_delivered_classes();
+        lidar::HALO_M
+    };
+    let header = blocks.header();
+    let cube = blocks.cube();
     let mut writer = transaction.begin_survey(PointLayout {
         crs_wkt,
         scale_m: header.scale_m,
-        offset_m: [
-            round(summary.bounds.min_x()),
-            round(summary.bounds.min_y()),
-            0.0,
-        ],
+        offset_m: header.offset_m,
         has_rgb: header.has_rgb,
         has_nir: header.has_nir,
-        extra: ExtraBytes::default(),
+        extra: blocks.extra(),
         cube,
-        spacing_m,
+        spacing_m: cube.side_m / f64::from(lidar::VOXELS),
     })?;
-    octree::write(&mut writer, &cube, points)?;
+    let classes = ClassifyOptions::for_density(blocks.points_per_m2());
+    let encoder = writer.encoder();
+    let bar = output::progress(delivery.collection.as_str(), blocks.summary().report.kept);
+    blocks.octree::<_, anyhow::Error>(
+        halo_m,
+        &|block| {
+            let ours = !delivery.trust_classification;
+            Ok(ours.then(|| lidar::classify(&block.points, block.core_count, &classes)))
+        },
+        &|key, points| {
+            bar.inc(points.len() as u64);
+            Ok(encoder.encode(key, points)?)
+        },
+        &mut |node| Ok(writer.write(node)?),
+    )?;
+    bar.finish_and_clear();
     Ok(writer)
 }
 

@@ -86,6 +86,17 @@ impl SurveyBlocks {
         self.plan.blocks.iter().map(|block| self.square(block))
     }
 
+    /// Points on a square metre where there are any: the median over small squares.
+    pub fn points_per_m2(&self) -> f64 {
+        let mut counts: Vec<u32> = self.squares.cells().map(|(_, count)| count).collect();
+        if counts.is_empty() {
+            return 0.0;
+        }
+        let middle = counts.len() / 2;
+        let (_, median, _) = counts.select_nth_unstable(middle);
+        f64::from(*median) / self.squares.cell_side().powi(2)
+    }
+
     /// Bytes that the temporary file takes.
     pub fn temporary_bytes(&self) -> u64 {
         self.squares.scratch().len()

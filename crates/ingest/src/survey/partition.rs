@@ -190,12 +190,10 @@ impl Gathered {
         let [west, south, low] = self.tally.min;
         let [east, north, high] = self.tally.max;
         let bounds = Bounds::new(west, south, east, north).map_err(|_| nothing(path))?;
-        let heights = self.grid.finish().ok_or_else(|| {
-            refused(
-                path,
-                "all its points are withheld or noise, so there is no terrain to make: check that it is the right file".to_owned(),
-            )
-        })?;
+        let heights = self
+            .grid
+            .finish()
+            .map_err(|why| refused(path, why.to_string()))?;
         let summary = SurveySummary {
             bounds,
             elevation_range_m: [low, high],
