@@ -44,7 +44,7 @@ fn a_road(server: &Server) -> (f64, f64) {
 }
 
 /// The demo twin, built once for all tests of this file.
-fn twin() -> &'static Path {
+pub(crate) fn twin() -> &'static Path {
     static TWIN: OnceLock<PathBuf> = OnceLock::new();
     TWIN.get_or_init(|| {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("demo-twin");

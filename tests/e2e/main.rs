@@ -5,6 +5,7 @@
 
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 
+mod classes;
 mod copc;
 mod crash;
 mod demo;

@@ -1,0 +1,54 @@
+//! The classes of the demo town's survey, held to the truth that its generator knows.
+
+use geodesy::Crs;
+use ingest::{SurveyOptions, SurveyReader};
+use lidar::{ClassifyOptions, classify};
+use model::PointBatch;
+
+/// ASPRS class of ground.
+const GROUND: u8 = 2;
+
+/// Points on a square metre of the survey from a drone, as its order says.
+const POINTS_PER_M2: f64 = 7.0;
+
+#[test]
+fn ground_of_the_demo_town_is_found_with_an_error_of_under_three_percent() {
+    let deliveries = crate::demo::twin().join("deliveries");
+    let truth = std::fs::read(deliveries.join("truth/dron_2026.classes")).expect("the truth");
+    let crs = Crs::from_code("EPSG:3014").expect("the CRS of the town");
+    let options = SurveyOptions {
+        target: crs.clone(),
+        crs: Some(crs),
+        vertical: None,
+        cell_size_m: None,
+    };
+    let mut points = PointBatch::default();
+    SurveyReader::open(&[deliveries.join("lidar/dron_2026.laz")], &options)
+        .expect("a survey")
+        .read::<ingest::Error>(&mut |batch| {
+            points.x.extend(&batch.x);
+            points.y.extend(&batch.y);
+            points.z.extend(&batch.z);
+            points.intensity.extend(&batch.intensity);
+            points.return_number.extend(&batch.return_number);
+            points.number_of_returns.extend(&batch.number_of_returns);
+            points.flags.extend(&batch.flags);
+            Ok(())
+        })
+        .expect("points");
+    assert_eq!(points.len(), truth.len());
+    let options = ClassifyOptions::for_density(POINTS_PER_M2);
+    let classes = classify(&points, points.len(), &options);
+    let share = |wrong: &dyn Fn(u8, u8) -> bool| {
+        let pairs = truth.iter().zip(&classes);
+        let count = pairs
+            .filter(|(truth, class)| wrong(**truth, **class))
+            .count();
+        count as f64 / truth.len() as f64
+    };
+    let error = share(&|truth, class| (truth == GROUND) != (class == GROUND));
+    // 0.9 % when this was written; 3 % is what was promised.
+    assert!(error < 0.015, "total error {error}");
+    let missed = share(&|truth, class| truth == 6 && class != 6);
+    assert!(missed < 0.01, "buildings missed, of all points: {missed}");
+}
