@@ -81,8 +81,7 @@ fn high(cells: &Cells) -> Vec<usize> {
                     break;
                 }
                 // Nearly every point has a neighbour in its own cell.
-                if i >= range.start + FRIENDS + 1 && cells.members[i - FRIENDS - 1].z > z - ALONE_M
-                {
+                if i > range.start + FRIENDS && cells.members[i - FRIENDS - 1].z > z - ALONE_M {
                     break;
                 }
                 let (mut friends, mut below) = (0, 0);
