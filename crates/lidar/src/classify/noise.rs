@@ -12,9 +12,13 @@ const LOW_REACH_M: f32 = 3.0;
 /// With fewer cells around it that have points, nothing can be said of a return.
 const MIN_PRESENT: usize = 6;
 
-/// A return is alone if at most [`FRIENDS`] others lie within this of it, up and down and
-/// to each side, in metres. Wires keep each other company over such a distance.
+/// A return is alone if at most [`FRIENDS`] others lie within this of it to each side, in
+/// metres, and within [`ALONE_UP_M`] up and down. Wires keep each other company over such a
+/// distance, and trees of this height have ground or branches so near.
 const ALONE_M: f32 = 4.0;
+
+/// See [`ALONE_M`].
+const ALONE_UP_M: f32 = 8.0;
 
 /// See [`ALONE_M`].
 const FRIENDS: usize = 2;
@@ -81,7 +85,7 @@ fn high(cells: &Cells) -> Vec<usize> {
                     break;
                 }
                 // Nearly every point has a neighbour in its own cell.
-                if i > range.start + FRIENDS && cells.members[i - FRIENDS - 1].z > z - ALONE_M {
+                if i > range.start + FRIENDS && cells.members[i - FRIENDS - 1].z > z - ALONE_UP_M {
                     break;
                 }
                 let (mut friends, mut below) = (0, 0);
@@ -89,11 +93,11 @@ fn high(cells: &Cells) -> Vec<usize> {
                     let other = cells.range(cells.at(c, r));
                     for j in other.rev() {
                         let gap = z - cells.members[j].z;
-                        if gap > ALONE_M {
+                        if gap > ALONE_UP_M {
                             below += 1;
                             break;
                         }
-                        friends += usize::from(gap > -ALONE_M && j != i);
+                        friends += usize::from(gap > -ALONE_UP_M && j != i);
                         if friends > FRIENDS {
                             break 'search;
                         }
