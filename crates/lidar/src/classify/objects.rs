@@ -33,13 +33,14 @@ const MIN_ROOF_CELLS: usize = 6;
 const LOW_M: f32 = 0.5;
 const MEDIUM_M: f32 = 2.0;
 
-/// How far a cell's class depends on others, in metres.
-pub(super) const REACH_M: f32 = 10.0;
+/// How far a cell's class depends on the planes of others, in cells: a roof beside it, in a
+/// square, of closed cells.
+const REACH_CELLS: usize = 6;
 
 /// Gives all that is neither noise nor ground its class. `height` says how far above the
 /// ground a point of a cell lies.
 pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Member) -> f32) {
-    let wide = window.widened(cells.cells_in(REACH_M - 4.0), cells);
+    let wide = window.widened(REACH_CELLS, cells);
     let best = best_planes(cells, wide, &height);
     let mut roof = vec![0.0; cells.len()];
     for (column, row) in wide.cells() {
