@@ -59,7 +59,7 @@ const DELIVERED: [Delivered; 9] = [
         ],
         unit_m: 1.0,
         is_complete: true,
-        how: "classes 1, 2, 6, 9, 26 (works of civil engineering), checked by hand by the national programme",
+        how: "classes 1, 2, 6, 9, 26 (works of civil engineering: bridges here)",
     },
     Delivered {
         name: "IGN 770, LiDAR HD",
