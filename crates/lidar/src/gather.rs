@@ -275,7 +275,9 @@ impl HeightGrid {
         let Some([west, south, east, north]) = self.extent_of_points() else {
             return false;
         };
-        let cells = ((east - west + 1) * (north - south + 1)) as u64;
+        // The margin is worked on, too: a strip of points is mostly margin.
+        let margin = 2 * terrain::margin_cells(self.cell_size_m) as i64;
+        let cells = ((east - west + 1 + margin) * (north - south + 1 + margin)) as u64;
         cells > CELLS_ALWAYS.max(CELLS_PER_POINT * self.points)
     }
 
