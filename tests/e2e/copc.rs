@@ -51,6 +51,7 @@ fn laspy_reads_every_level_of_an_exported_and_of_a_served_survey() {
         "EPSG:3006",
         "--vertical",
         "unknown",
+        "--trust-classification",
     ]);
     succeed(&["check", text(&dir)]);
 
