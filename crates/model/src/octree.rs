@@ -106,8 +106,8 @@ mod tests {
         let mut key = cube.key_of(9, point);
         loop {
             let part = cube.of(key);
-            for axis in 0..3 {
-                assert!((part.min[axis]..part.min[axis] + part.side_m).contains(&point[axis]));
+            for (low, at) in part.min.iter().zip(&point) {
+                assert!((*low..low + part.side_m).contains(at));
             }
             assert_eq!(key, cube.key_of(key.level, point));
             let Some(parent) = key.parent() else { break };
