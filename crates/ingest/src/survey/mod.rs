@@ -63,7 +63,7 @@ pub struct SurveyOptions {
     /// What elevations are counted from; over what the files say.
     pub vertical: Option<VerticalDatum>,
     /// Side of a terrain cell, in metres, finite and over zero; without one, as
-    /// fine as the points allow ([`HeightGrid::fitting`]).
+    /// fine as the points allow ([`lidar::HeightGrid::fitting`]).
     pub cell_size_m: Option<f64>,
 }
 
