@@ -1,6 +1,6 @@
 //! Points to classes, terrain and surface: pure algorithms over columns and grids.
 //!
-//! [`classify`] tells what each point of a block has met.
+//! [`classify()`] tells what each point of a block has met.
 //! [`HeightGrid`] gathers the returns of a survey cell by cell, and its
 //! [`finish`](HeightGrid::finish) makes a terrain and a surface of them. Where the survey
 //! says which of its points are ground, it is believed; otherwise a morphological filter

@@ -1,6 +1,6 @@
 //! What each point of a survey has met: ground, vegetation, buildings, water, noise.
 //!
-//! [`classify`] is a pure function over the points of a block and of what lies within
+//! [`classify()`] is a pure function over the points of a block and of what lies within
 //! [`HALO_M`] around it. All grids lie on the global lattice, and sums are taken in an order
 //! of their own, so that a point gets the same class in whatever block it is seen.
 //!
