@@ -35,7 +35,8 @@ pub struct PointBatch {
     pub number_of_returns: Vec<u8>,
     /// ASPRS class: 2 ground, 6 building, 7 low noise, 18 high noise…
     pub classification: Vec<u8>,
-    /// [`PointFlags`].
+    /// [`PointFlags`] in the lower half; above them the scanner channel (2 bits), the scan
+    /// direction and whether the point ends a flight line, as in point format 6.
     pub flags: Vec<u8>,
     /// Degrees from nadir, which is zero; left of the flight line is negative.
     pub scan_angle_deg: Vec<f32>,

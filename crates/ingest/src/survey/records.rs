@@ -69,8 +69,9 @@ pub(super) fn append(
             let (returns, class) = (record[14], record[15]);
             batch.return_number.push(returns & 7);
             batch.number_of_returns.push(returns >> 3 & 7);
-            // Synthetic, key point and withheld are the same bits, moved.
-            let mut flags = class >> 5;
+            // Synthetic, key point and withheld are the same bits, moved; scan direction and
+            // edge of flight line are, in the byte before.
+            let mut flags = class >> 5 | returns & 0xC0;
             let mut class = class & 31;
             if class == OVERLAP_CLASS {
                 flags |= PointFlags::OVERLAP;
@@ -84,7 +85,7 @@ pub(super) fn append(
         } else {
             batch.return_number.push(record[14] & 15);
             batch.number_of_returns.push(record[14] >> 4);
-            batch.flags.push(record[15] & 15);
+            batch.flags.push(record[15]);
             batch.classification.push(record[16]);
             batch.user_data.push(record[17]);
             let angle = u16_at(record, 18) as i16;
@@ -325,7 +326,8 @@ mod tests {
         });
         assert_eq!(
             (batch.classification[0], batch.flags[0]),
-            (2, PointFlags::OVERLAP)
+            (2, PointFlags::OVERLAP | 0x30),
+            "the scanner channel stays beside the flags"
         );
     }
 

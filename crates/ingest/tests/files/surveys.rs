@@ -115,7 +115,13 @@ fn check_against_las_rs(points: &PointBatch, oracle: &mut las::Reader, path: &Pa
         let flags = u8::from(point.is_synthetic)
             | u8::from(point.is_key_point) << 1
             | u8::from(point.is_withheld) << 2
-            | u8::from(point.is_overlap) << 3;
+            | u8::from(point.is_overlap) << 3
+            | point.scanner_channel << 4
+            | match point.scan_direction {
+                las::point::ScanDirection::RightToLeft => 0,
+                las::point::ScanDirection::LeftToRight => 1 << 6,
+            }
+            | u8::from(point.is_edge_of_flight_line) << 7;
         // And class 28 of old formats.
         if ![12, 28].contains(&points.classification[i]) {
             assert_eq!(points.flags[i], flags, "{at}");
