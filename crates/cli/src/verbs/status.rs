@@ -10,59 +10,50 @@ use crate::output;
 pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
     let view = twin.snapshot()?.view(Access::Everything);
-    let public = |id: &CollectionId| {
-        configuration
-            .settings
-            .collections
-            .get(id)
-            .is_some_and(|collection| collection.public)
-    };
     let mut text = format!("{} in {}\n", configuration.settings.name, twin.crs_code());
+    let mut add = |kept: Kept, content: &str| {
+        let settings = configuration.settings.collections.get(kept.id);
+        let access = match settings {
+            Some(collection) if collection.public => "public",
+            _ => "staff",
+        };
+        text += &format!(
+            "{}: {content}, {access}, {} ({})\n",
+            kept.id,
+            kept.title,
+            kept.source.files.join(", ")
+        );
+        kept.object(access)
+    };
     let mut collections = Vec::new();
     for collection in view.collections() {
         let meta = collection.meta();
-        let access = if public(&meta.id) { "public" } else { "staff" };
-        text += &format!(
-            "{}: {} features, {access}, {} ({})\n",
-            meta.id,
-            meta.feature_count,
-            meta.title,
-            meta.source.files.join(", ")
-        );
-        let mut object = common(
-            &meta.id,
-            &meta.title,
-            meta.department.as_deref(),
-            &meta.source,
-            access,
-            collection.report()?,
-        )?;
+        let kept = Kept {
+            id: &meta.id,
+            title: &meta.title,
+            department: meta.department.as_deref(),
+            source: &meta.source,
+            report: collection.report()?,
+        };
+        let mut object = add(kept, &format!("{} features", meta.feature_count))?;
         object["features"] = json!(meta.feature_count);
         collections.push(object);
     }
     let mut surveys = Vec::new();
     for survey in view.surveys() {
         let meta = survey.meta();
-        let access = if public(&meta.id) { "public" } else { "staff" };
         let datum = match &meta.vertical {
             model::VerticalDatum::Known { name, .. } => name.as_str(),
             model::VerticalDatum::Unknown => "unknown vertical datum",
         };
-        text += &format!(
-            "{}: {} points, {datum}, {access}, {} ({})\n",
-            meta.id,
-            meta.point_count,
-            meta.title,
-            meta.source.files.join(", ")
-        );
-        let mut object = common(
-            &meta.id,
-            &meta.title,
-            meta.department.as_deref(),
-            &meta.source,
-            access,
-            survey.report()?,
-        )?;
+        let kept = Kept {
+            id: &meta.id,
+            title: &meta.title,
+            department: meta.department.as_deref(),
+            source: &meta.source,
+            report: survey.report()?,
+        };
+        let mut object = add(kept, &format!("{} points, {datum}", meta.point_count))?;
         object["points"] = json!(meta.point_count);
         object["vertical"] = json!(datum);
         object["flown"] = json!(meta.flown.map(|day| day.to_string()));
@@ -79,23 +70,26 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
 }
 
 /// What collections and surveys have in common; `report` is the text that the twin keeps.
-fn common(
-    id: &CollectionId,
-    title: &str,
-    department: Option<&str>,
-    source: &Source,
-    access: &str,
-    report: &str,
-) -> anyhow::Result<Value> {
-    let report: Value = serde_json::from_str(report)
-        .with_context(|| format!("the report that the twin keeps of {id} is damaged"))?;
-    Ok(json!({
-        "id": id.as_str(),
-        "title": title,
-        "department": department,
-        "access": access,
-        "files": source.files,
-        "delivered": source.delivered.to_string(),
-        "report": report,
-    }))
+struct Kept<'a> {
+    id: &'a CollectionId,
+    title: &'a str,
+    department: Option<&'a str>,
+    source: &'a Source,
+    report: &'a str,
+}
+
+impl Kept<'_> {
+    fn object(&self, access: &str) -> anyhow::Result<Value> {
+        let report: Value = serde_json::from_str(self.report)
+            .with_context(|| format!("the report that the twin keeps of {} is damaged", self.id))?;
+        Ok(json!({
+            "id": self.id.as_str(),
+            "title": self.title,
+            "department": self.department,
+            "access": access,
+            "files": self.source.files,
+            "delivered": self.source.delivered.to_string(),
+            "report": report,
+        }))
+    }
 }
