@@ -1,24 +1,20 @@
 //! What the fuzz targets share: bytes become a file of a given name, and a reader gets it.
 //!
-//! A reader may refuse; it must not panic, hang, or take memory by a claim. Files lie in
-//! memory where the system has such a folder, so that writing them costs little.
+//! A reader may refuse; it must not panic, hang, or take memory by a claim. `run` puts files
+//! in memory where the system has such a folder, so that writing them costs little.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use fixtures::Town;
 use geodesy::Crs;
 use ingest::{LayerOptions, SurveyOptions, SurveyReader};
-use model::{
-    Access, Bounds, Collection, CollectionId, Column, ColumnKind, Cube, ExtraBytes, Feature, FeatureId, GeometryKind,
-    Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum, VoxelKey,
-};
-use store::{Error, HeightKind, PointLayout, PutMode, Twin};
+use model::{Access, Bounds, ColumnKind, FeatureId, Value};
+use store::{Error, HeightKind, Twin};
 
 fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    tempfile::tempdir_in(parent).expect("a temporary folder")
+    tempfile::tempdir().expect("a temporary folder")
 }
 
 fn sweref99_tm() -> Crs {
@@ -69,13 +65,12 @@ pub fn survey(name: &str, bytes: &[u8]) {
 }
 
 /// A whole small twin, made once, whose files a target overwrites one at a time.
-static TWIN: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let folder = folder();
-    make_twin(folder.path()).expect("a small twin");
+static TWIN: LazyLock<Town> = LazyLock::new(|| {
+    let town = make_twin();
     if let Some(corpus) = std::env::var_os("FUZZ_SEEDS") {
-        write_seeds(Path::new(&corpus), folder.path()).expect("seeds");
+        write_seeds(Path::new(&corpus), town.path()).expect("seeds");
     }
-    folder
+    town
 });
 
 /// Puts a good file of the twin in the corpus of each target that reads one.
@@ -93,78 +88,16 @@ fn write_seeds(corpus: &Path, twin: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn make_twin(folder: &Path) -> Result<(), Error> {
-    let twin = Twin::create(folder, "Fuzz", "EPSG:3006")?;
-    let source = || Source { files: Vec::new(), delivered: "2026-11-22T12:00:00Z".parse().expect("an instant") };
-    let id = |text: &str| CollectionId::new(text).expect("an id");
-    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
-    let all = Collection {
-        id: id("all"),
-        title: "All".to_owned(),
-        department: None,
-        schema: Schema {
-            columns: vec![column("name", ColumnKind::Text), column("number", ColumnKind::Number)],
-            geometry: GeometryKind::Mixed,
-        },
-        feature_count: 0,
-        bounds: None,
-        source: source(),
-        data_origin: None,
-    };
-    let features = (1..40).map(|n| Feature {
-        id: FeatureId::new(n).expect("a small id"),
-        geometry: Some(geo_types::Geometry::Point(geo_types::Point::new(n as f64, 2.0 * n as f64))),
-        values: vec![Value::Text(format!("name {n}")), Value::Number(n as f64)],
+fn make_twin() -> Town {
+    let town = Town::new("EPSG:3006");
+    let columns = [("name", ColumnKind::Text), ("number", ColumnKind::Number)];
+    let features = (1..40).map(|n| {
+        let values = vec![Value::Text(format!("name {n}")), Value::Number(n as f64)];
+        fixtures::feature(n, fixtures::point(n as f64, 2.0 * n as f64), values)
     });
-    let mut change = twin.begin()?;
-    change.put_features(all, features.collect(), PutMode::Create, "{}")?;
-    let layout = PointLayout {
-        crs_wkt: "PROJCS[\"none\"]".to_owned(),
-        scale_m: [0.01; 3],
-        offset_m: [0.0; 3],
-        has_rgb: false,
-        has_nir: false,
-        extra: ExtraBytes::default(),
-        cube: Cube { min: [0.0; 3], side_m: 16.0 },
-        spacing_m: 0.5,
-    };
-    let mut points = change.begin_survey(layout)?;
-    let batch = PointBatch {
-        x: vec![1.0, 2.0],
-        y: vec![1.0, 2.0],
-        z: vec![1.0, 2.0],
-        intensity: vec![1; 2],
-        return_number: vec![1; 2],
-        number_of_returns: vec![1; 2],
-        classification: vec![2; 2],
-        flags: vec![0; 2],
-        scan_angle_deg: vec![0.0; 2],
-        user_data: vec![0; 2],
-        point_source_id: vec![0; 2],
-        gps_time_s: vec![0.0; 2],
-        rgb: Vec::new(),
-        nir: Vec::new(),
-        extra: Vec::new(),
-    };
-    for key in [VoxelKey::ROOT, VoxelKey::ROOT.children()[0]] {
-        points.write(points.encoder().encode(key, &batch)?)?;
-    }
-    let survey = Survey {
-        id: id("flight"),
-        title: "Flight".to_owned(),
-        department: None,
-        point_count: 0,
-        bounds: bounds([0.0, 0.0, 20.0, 10.0]),
-        elevation_range_m: [1.0, 2.0],
-        vertical: VerticalDatum::Unknown,
-        flown: None,
-        source: source(),
-        data_origin: None,
-    };
-    let mut grid = Grid::empty(0.0, 10.0, 1.0, 20, 10);
-    grid.values[..150].fill(12.5);
-    change.put_survey(survey, points, &grid, &grid, PutMode::Create, "{}")?;
-    change.commit()
+    town.put(fixtures::collection("all", &columns), features);
+    town.put_terrain("flight", &fixtures::hectare(0.0, 12.5));
+    town
 }
 
 fn bounds([west, south, east, north]: [f64; 4]) -> Bounds {
@@ -221,9 +154,9 @@ fn read_twin(folder: &Path) -> Result<(), Error> {
         for box_of_points in [None, Some(&world)] {
             let _ = survey.points(box_of_points, None).map(|all| all.take_while(Result::is_ok).count());
         }
-        let _ = survey.elevation(HeightKind::Terrain, [3.5, 3.5]);
+        let _ = survey.elevation(HeightKind::Terrain, fixtures::ORIGIN.map(|v| v + 3.5));
         for pixel_m in [1.0, 100.0] {
-            let _ = survey.window(HeightKind::Terrain, &bounds([0.0, 0.0, 20.0, 10.0]), pixel_m);
+            let _ = survey.window(HeightKind::Terrain, &survey.meta().bounds, pixel_m);
         }
     }
     Ok(())
