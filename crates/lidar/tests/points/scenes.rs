@@ -1,22 +1,9 @@
 //! Terrain and surface of made-up places whose truth is known.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use lidar::{GroundSource, HeightGrid, Heights, MAX_CELLS, NoHeights};
 use model::{Grid, PointBatch, PointFlags};
 
-/// A fixed sequence of numbers between 0 and 1.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
+use crate::dice::Dice;
 
 /// The ground of the scene: a hillside with a knoll and an embankment.
 fn ground(x: f64, y: f64) -> f64 {

@@ -5,18 +5,7 @@ use std::sync::OnceLock;
 use lidar::{ClassifyOptions, HALO_M, classify};
 use model::{PointBatch, PointFlags};
 
-/// A fixed sequence of numbers between 0 and 1.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
+use crate::dice::Dice;
 
 /// What a pulse can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
