@@ -17,10 +17,8 @@ use std::process::Command;
 
 use anyhow::Context;
 use data_samples::truth::{self, Material};
-use geodesy::Crs;
-use ingest::{SurveyOptions, SurveyReader};
-use lidar::{ClassifyOptions, HeightGrid};
-use model::PointBatch;
+use lidar::ClassifyOptions;
+use model::{Bounds, PointBatch};
 
 /// ASPRS classes.
 const GROUND: u8 = 2;
@@ -229,26 +227,20 @@ fn score(root: &Path, shared: &Path, folder: &Path) -> anyhow::Result<()> {
 
 /// Reads points in metres, with the class that the file gives them as their truth.
 fn read(name: &str, paths: &[PathBuf], unit_m: f64) -> anyhow::Result<Judged> {
-    // Any CRS in metres: coordinates are taken as they are.
-    let crs = Crs::from_code("EPSG:3006")?;
-    let options = SurveyOptions {
-        target: crs.clone(),
-        crs: Some(crs),
-        vertical: None,
-        cell_size_m: None,
-    };
     let mut points = PointBatch::default();
-    SurveyReader::open(paths, &options)?.read::<anyhow::Error>(&mut |batch| {
-        points.x.extend(batch.x.iter().map(|x| x * unit_m));
-        points.y.extend(batch.y.iter().map(|y| y * unit_m));
-        points.z.extend(batch.z.iter().map(|z| z * unit_m));
-        points.intensity.extend(&batch.intensity);
-        points.return_number.extend(&batch.return_number);
-        points.number_of_returns.extend(&batch.number_of_returns);
-        points.classification.extend(&batch.classification);
-        points.flags.extend(&batch.flags);
-        Ok(())
-    })?;
+    for path in paths {
+        for point in las::Reader::from_path(path)?.read_all()?.points() {
+            let point = point?;
+            points.x.push(point.x * unit_m);
+            points.y.push(point.y * unit_m);
+            points.z.push(point.z * unit_m);
+            points.intensity.push(point.intensity);
+            points.return_number.push(point.return_number);
+            points.number_of_returns.push(point.number_of_returns);
+            points.classification.push(u8::from(point.classification));
+            points.flags.push(u8::from(point.is_withheld) << 2);
+        }
+    }
     let truth = points.classification.clone();
     Ok(Judged {
         name: name.to_owned(),
@@ -474,9 +466,10 @@ fn cover(place: [f64; 2], under_building: bool) -> Option<usize> {
 fn terrain_row(judged: &Judged, made: &Made) -> anyhow::Result<()> {
     let mut points = judged.points.clone();
     points.classification.clone_from(&made.classes);
-    let mut grid = HeightGrid::new(TERRAIN_CELL_M);
-    grid.add(&points)?;
-    let terrain = grid.finish().context("no terrain")?.terrain;
+    let places = points.x.iter().zip(&points.y).map(|(&x, &y)| [x, y]);
+    let square = Bounds::of_points(places).context("no points")?;
+    let heights = lidar::heights(&points, &square, TERRAIN_CELL_M);
+    let terrain = heights.context("no terrain")?.terrain;
     let mut buildings: HashMap<(i64, i64), ()> = HashMap::new();
     let cell_of = |[x, y]: [f64; 2]| {
         (

@@ -32,7 +32,6 @@ fn main() -> anyhow::Result<()> {
         target: crs.clone(),
         crs: Some(crs),
         vertical: None,
-        cell_size_m: None,
     };
     let start = Instant::now();
     let scratch = std::env::temp_dir();

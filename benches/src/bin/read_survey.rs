@@ -1,5 +1,5 @@
-//! Reads a survey in its own CRS and does nothing with the points but the terrain, so that
-//! reading can be set beside other readers. Prints the number of points.
+//! Reads a survey in its own CRS and puts its points by place in a temporary file, as every
+//! ingest begins, so that reading can be set beside other readers. Prints the number of points.
 //!
 //! Usage: `read_survey CRS FILE…`
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use geodesy::Crs;
-use ingest::{SurveyOptions, SurveyReader};
+use ingest::{DEFAULT_MEMORY_BYTES, SurveyOptions, SurveyReader};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -17,13 +17,9 @@ fn main() -> anyhow::Result<()> {
         target: crs.clone(),
         crs: Some(crs),
         vertical: None,
-        cell_size_m: None,
     };
-    let mut points = 0;
-    SurveyReader::open(&paths, &options)?.read::<anyhow::Error>(&mut |batch| {
-        points += batch.len();
-        Ok(())
-    })?;
-    println!("{points}");
+    let reader = SurveyReader::open(&paths, &options)?;
+    let blocks = reader.partition(&std::env::temp_dir(), DEFAULT_MEMORY_BYTES, &mut |_| {})?;
+    println!("{}", blocks.summary().report.kept);
     Ok(())
 }

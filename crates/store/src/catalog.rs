@@ -4,7 +4,7 @@
 //! bytes after that line:
 //!
 //! ```text
-//! {"tvilling_catalog": 1, "xxh3_128": "6f…",
+//! {"tvilling_catalog": 2, "xxh3_128": "6f…",
 //! "generation": 7, "crs": "EPSG:3014", "collections": [ … ], "surveys": [ … ]}
 //! ```
 //!
@@ -25,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::files::{self, FileRef, checksum};
+use crate::view::HeightKind;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Most bytes of a catalog: a thousand collections of a hundred columns take a tenth.
 const LEN_MAX: u64 = 64 << 20;
@@ -70,6 +71,7 @@ pub(crate) struct SurveyEntry {
     pub(crate) points: FileRef,
     pub(crate) terrain: FileRef,
     pub(crate) surface: FileRef,
+    pub(crate) distance: FileRef,
     pub(crate) report: FileRef,
 }
 
@@ -111,11 +113,23 @@ impl Catalog {
             let of_segments = entry.segments.iter().flat_map(SegmentFiles::files);
             of_segments.chain([&entry.report])
         });
-        let of_surveys = self
-            .surveys
-            .values()
-            .flat_map(|entry| [&entry.points, &entry.terrain, &entry.surface, &entry.report]);
+        let of_surveys = self.surveys.values().flat_map(SurveyEntry::files);
         of_collections.chain(of_surveys)
+    }
+}
+
+impl SurveyEntry {
+    pub(crate) fn heights(&self) -> [(HeightKind, &FileRef); 3] {
+        [
+            (HeightKind::Terrain, &self.terrain),
+            (HeightKind::Surface, &self.surface),
+            (HeightKind::Distance, &self.distance),
+        ]
+    }
+
+    fn files(&self) -> impl Iterator<Item = &FileRef> {
+        let heights = self.heights().map(|(_, file)| file);
+        heights.into_iter().chain([&self.points, &self.report])
     }
 }
 
@@ -145,7 +159,7 @@ fn decode(bytes: &[u8]) -> Result<Catalog, String> {
             .map_err(|error| format!("its first line: {error}"))?;
     if head.tvilling_catalog != FORMAT {
         return Err(format!(
-            "is of format {}; this program reads format {FORMAT}",
+            "is of format {}, and this program reads format {FORMAT}: make a new twin and ingest again",
             head.tvilling_catalog
         ));
     }
@@ -230,6 +244,7 @@ struct RawSurvey {
     points: RawFile,
     terrain: RawFile,
     surface: RawFile,
+    distance: RawFile,
     report: RawFile,
 }
 
@@ -387,6 +402,7 @@ impl From<&SurveyEntry> for RawSurvey {
             points: RawFile::from(&entry.points),
             terrain: RawFile::from(&entry.terrain),
             surface: RawFile::from(&entry.surface),
+            distance: RawFile::from(&entry.distance),
             report: RawFile::from(&entry.report),
         }
     }
@@ -417,6 +433,7 @@ impl TryFrom<RawSurvey> for SurveyEntry {
             points: raw.points.try_into()?,
             terrain: raw.terrain.try_into()?,
             surface: raw.surface.try_into()?,
+            distance: raw.distance.try_into()?,
             report: raw.report.try_into()?,
         })
     }

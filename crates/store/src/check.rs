@@ -216,7 +216,7 @@ impl Checker<'_> {
                 Err(error) => self.problem(error.to_string()),
             }
         }
-        for file in [&entry.terrain, &entry.surface] {
+        for (_, file) in entry.heights() {
             if self.file(file) {
                 let opened = file.map(self.dir).and_then(HeightMap::open);
                 if let Err(error) = opened.and_then(|heights| heights.check()) {

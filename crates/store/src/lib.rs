@@ -6,7 +6,8 @@
 //! collections/ID/gGENERATION-N-rows.fgb    features without
 //! collections/ID/gGENERATION-N.ids         where each feature lies, by id
 //! surveys/ID/gGENERATION-N-points.copc.laz points as COPC (see the module `points`)
-//! surveys/ID/gGENERATION-N-terrain.tif     bare ground; -surface.tif the highest returns
+//! surveys/ID/gGENERATION-N-terrain.tif     bare ground; -surface.tif the highest returns;
+//!                                          -distance.tif how far measured ground is
 //! …/gGENERATION-N-report.json              what was repaired or left out at ingest
 //! keys                                     who may do what (see [`keys`])
 //! lock                                     held by the one writer
@@ -31,6 +32,7 @@ mod view;
 
 pub use check::{CheckReport, check};
 pub use error::Error;
+pub use heights::HeightsWriter;
 pub use points::{EncodedNode, NodeEncoder, PointLayout, SurveyWriter};
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};

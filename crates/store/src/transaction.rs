@@ -16,8 +16,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use model::{
-    Bounds, Collection, CollectionId, Column, ColumnKind, DataOrigin, Feature, GeometryKind, Grid,
-    Schema, Survey, Value, VerticalDatum,
+    Bounds, Collection, CollectionId, Column, ColumnKind, DataOrigin, Feature, GeometryKind,
+    GridFrame, Schema, Survey, Value, VerticalDatum,
 };
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry, is_name_of_ours};
@@ -25,7 +25,7 @@ use crate::files::{self, FileRef};
 use crate::segment::{self, Layer, Segment};
 use crate::twin::open_segment;
 use crate::view::HeightKind;
-use crate::{Error, PointLayout, SurveyWriter, heights};
+use crate::{Error, HeightsWriter, PointLayout, SurveyWriter};
 
 /// Most segments of a collection. Each costs a search of its own, so that the next
 /// delivery after this many is written together with all before it.
@@ -147,29 +147,41 @@ impl Transaction {
     /// [`Error::Refused`] if the steps of coordinates or the octree make no sense, or what
     /// describes the points is too long for its record; [`Error::Io`].
     pub fn begin_survey(&mut self, layout: PointLayout) -> Result<SurveyWriter, Error> {
-        let folder = self.dir.join("surveys");
-        self.folders.push(folder.clone());
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let path = folder.join(format!("{}-staged.copc.laz", self.next_stem()));
+        let path = self
+            .surveys()?
+            .join(format!("{}-staged.copc.laz", self.next_stem()));
         self.staged.push(path.clone());
         SurveyWriter::new(path, layout)
     }
 
-    /// Stages a survey whose points have been written.
+    /// Starts staging terrain, surface and distance of a survey, in cells of this frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the frame has no cells or its numbers make no sense;
+    /// [`Error::Io`].
+    pub fn begin_heights(&mut self, frame: GridFrame) -> Result<HeightsWriter, Error> {
+        let folder = self.surveys()?;
+        let stem = self.next_stem();
+        HeightsWriter::new(frame, |kind| {
+            folder.join(format!("{stem}-{}.pile", heights_name(kind)))
+        })
+    }
+
+    /// Stages a survey whose points and heights have been written.
     ///
     /// `point_count` of `survey` is computed here. Points cannot be appended, since
     /// terrain and surface come from all of them.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] if the mode does not fit what is there, or a grid or the points
-    /// are empty; [`Error::Io`].
+    /// [`Error::Refused`] if the mode does not fit what is there, or there are no points;
+    /// [`Error::Io`].
     pub fn put_survey(
         &mut self,
         survey: Survey,
         points: SurveyWriter,
-        terrain: &Grid,
-        surface: &Grid,
+        heights: HeightsWriter,
         mode: PutMode,
         report: &str,
     ) -> Result<(), Error> {
@@ -208,13 +220,11 @@ impl Transaction {
             VerticalDatum::Known { code, .. } => Some(code.as_str()),
             VerticalDatum::Unknown => None,
         };
-        for (grid, kind, what) in [
-            (terrain, HeightKind::Terrain, "terrain.tif"),
-            (surface, HeightKind::Surface, "surface.tif"),
-        ] {
-            let path = self.dir.join(name(what));
+        let tiff = |kind| name(&format!("{}.tif", heights_name(kind)));
+        for (kind, writer) in heights.into_writers() {
+            let path = self.dir.join(tiff(kind));
             self.staged.push(path.clone());
-            heights::write(&path, grid, kind, &self.catalog.crs_code, vertical)?;
+            writer.finish(&path, kind, &self.catalog.crs_code, vertical)?;
         }
         let entry = SurveyEntry {
             meta: Survey {
@@ -223,8 +233,9 @@ impl Transaction {
             },
             version: self.catalog.generation,
             points: FileRef::of(&self.dir, points)?,
-            terrain: FileRef::of(&self.dir, name("terrain.tif"))?,
-            surface: FileRef::of(&self.dir, name("surface.tif"))?,
+            terrain: FileRef::of(&self.dir, tiff(HeightKind::Terrain))?,
+            surface: FileRef::of(&self.dir, tiff(HeightKind::Surface))?,
+            distance: FileRef::of(&self.dir, tiff(HeightKind::Distance))?,
             report: self.write_report(name("report.json"), report)?,
         };
         self.catalog.surveys.insert(id, entry);
@@ -396,6 +407,14 @@ impl Transaction {
         fs::create_dir_all(&folder).map_err(Error::io(&folder))
     }
 
+    /// The folder of surveys, made if it is not there.
+    fn surveys(&mut self) -> Result<PathBuf, Error> {
+        let folder = self.dir.join("surveys");
+        self.folders.push(folder.clone());
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        Ok(folder)
+    }
+
     /// The first part of names that no file has had: a generation is committed once, and
     /// what an abandoned one left is gone before the next begins.
     fn next_stem(&mut self) -> String {
@@ -414,6 +433,15 @@ impl Drop for Transaction {
             // One with files in it stays.
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+/// What the files of a grid are called.
+fn heights_name(kind: HeightKind) -> &'static str {
+    match kind {
+        HeightKind::Terrain => "terrain",
+        HeightKind::Surface => "surface",
+        HeightKind::Distance => "distance",
     }
 }
 

@@ -297,6 +297,7 @@ pub(crate) struct OpenSurvey {
     pub(crate) points: Result<Mapped, OpenError>,
     pub(crate) terrain: Result<HeightMap, OpenError>,
     pub(crate) surface: Result<HeightMap, OpenError>,
+    pub(crate) distance: Result<HeightMap, OpenError>,
     pub(crate) report: Result<Mapped, OpenError>,
 }
 
@@ -311,15 +312,22 @@ impl OpenSurvey {
             points: entry.points.map(dir).map_err(OpenError::from),
             terrain: heights(&entry.terrain),
             surface: heights(&entry.surface),
+            distance: heights(&entry.distance),
             report: entry.report.map(dir).map_err(OpenError::from),
             entry,
         }
     }
 
     fn errors(&self) -> Vec<&OpenError> {
-        let heights = [self.terrain.as_ref().err(), self.surface.as_ref().err()];
-        let others = [self.points.as_ref().err(), self.report.as_ref().err()];
-        heights.into_iter().chain(others).flatten().collect()
+        let heights = [&self.terrain, &self.surface, &self.distance];
+        let heights = heights
+            .into_iter()
+            .filter_map(|opened| opened.as_ref().err());
+        let others = [&self.points, &self.report];
+        let others = others
+            .into_iter()
+            .filter_map(|opened| opened.as_ref().err());
+        heights.chain(others).collect()
     }
 }
 

@@ -275,6 +275,18 @@ pub enum HeightKind {
     Terrain,
     /// Highest returns.
     Surface,
+    /// Not heights, but metres in the plane from the nearest measured ground, where there is
+    /// terrain: what was filled in is over zero.
+    Distance,
+}
+
+impl HeightKind {
+    /// All there are.
+    pub const ALL: [HeightKind; 3] = [
+        HeightKind::Terrain,
+        HeightKind::Surface,
+        HeightKind::Distance,
+    ];
 }
 
 impl SurveyView {
@@ -365,7 +377,7 @@ impl SurveyView {
         self.0.points.as_ref().map_err(OpenError::to_error)
     }
 
-    /// The bytes of the terrain or surface, as GeoTIFF.
+    /// The bytes of a grid, as GeoTIFF.
     ///
     /// # Errors
     ///
@@ -402,6 +414,7 @@ impl SurveyView {
         let opened = match kind {
             HeightKind::Terrain => &self.0.terrain,
             HeightKind::Surface => &self.0.surface,
+            HeightKind::Distance => &self.0.distance,
         };
         match opened {
             Ok(heights) => Ok(heights),

@@ -25,7 +25,8 @@ const STAFF_KEY: &str = "demo-staff-key";
 pub(crate) fn run(options: Demo, json: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     let generator = data_samples::GENERATOR;
-    let finished = fs::read_to_string(options.dir.join(MARK)).is_ok_and(|mark| mark == generator);
+    let finished = fs::read_to_string(options.dir.join(MARK)).is_ok_and(|mark| mark == generator)
+        && Twin::open(&options.dir).is_ok_and(|twin| twin.snapshot().is_ok());
     if finished {
         eprintln!("Reusing the demo twin in {}.", options.dir.display());
     } else {

@@ -12,25 +12,19 @@ use jiff::Timestamp;
 use lidar::ClassifyOptions;
 use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
-use store::{PointLayout, PutMode, SurveyWriter, Transaction, Twin};
+use store::{HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction, Twin};
 
 use crate::arguments::Ingest;
 use crate::output;
 
-/// Sides of a terrain cell that make sense: finer than points lie, or coarser than a hill, is
-/// a slip of the hand.
-const CELL_SIZES_M: std::ops::RangeInclusive<f64> = 0.1..=100.0;
+/// ASPRS class of ground.
+const GROUND: u8 = 2;
+
+/// Least share of ground among points whose delivered classes are trusted: with less, they
+/// were not classified.
+const MIN_GROUND_SHARE: f64 = 0.05;
 
 pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
-    if let Some(metres) = options.cell_size
-        && !CELL_SIZES_M.contains(&metres)
-    {
-        bail!(
-            "--cell-size {metres}: give metres from {} to {}",
-            CELL_SIZES_M.start(),
-            CELL_SIZES_M.end()
-        );
-    }
     let (twin, _) = super::open(&options.dir)?;
     let mode = match (options.replace, options.append) {
         (true, _) => PutMode::Replace,
@@ -69,6 +63,18 @@ pub(crate) struct Delivery {
     pub(crate) id_property: Option<String>,
     pub(crate) trust_classification: bool,
     pub(crate) mode: PutMode,
+}
+
+impl Delivery {
+    /// Its files, as they were given.
+    fn names(&self) -> String {
+        let names: Vec<_> = self
+            .sources
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        names.join(", ")
+    }
 }
 
 /// Ingests a delivery; returns what happened as an object and as text.
@@ -131,7 +137,6 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         target,
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
         vertical,
-        cell_size_m: delivery.cell_size_m,
     };
     let reader = SurveyReader::open(&delivery.sources, &options)?;
     let header = reader.header().clone();
@@ -142,7 +147,11 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         bar.inc(points);
     })?;
     bar.finish_and_clear();
-    let points = write_points(&mut transaction, &mut blocks, crs_wkt, delivery)?;
+    let cell_size_m = lidar::cell_size(&blocks.coverage(), delivery.cell_size_m)
+        .with_context(|| delivery.names())?;
+    let (points, classes) = write_points(&mut transaction, &mut blocks, crs_wkt, delivery)?;
+    check_ground(&classes, delivery)?;
+    let heights = write_heights(&mut transaction, &blocks, cell_size_m)?;
     let summary = blocks.summary();
     let survey = Survey {
         id: delivery.collection.clone(),
@@ -157,14 +166,7 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         data_origin: header.data_origin,
     };
     let report = output::report_object(&summary.report);
-    transaction.put_survey(
-        survey,
-        points,
-        &summary.heights.terrain,
-        &summary.heights.surface,
-        delivery.mode,
-        &report.to_string(),
-    )?;
+    transaction.put_survey(survey, points, heights, delivery.mode, &report.to_string())?;
     transaction.commit()?;
     let (mut object, text) = result(delivery, "points", &summary.report, report);
     let (classes, sentence) = if delivery.trust_classification {
@@ -185,7 +187,7 @@ fn write_points(
     blocks: &mut SurveyBlocks,
     crs_wkt: String,
     delivery: &Delivery,
-) -> anyhow::Result<SurveyWriter> {
+) -> anyhow::Result<(SurveyWriter, Box<[u64; 256]>)> {
     let halo_m = if delivery.trust_classification {
         0.0
     } else {
@@ -207,7 +209,7 @@ fn write_points(
     let classes = ClassifyOptions::for_density(blocks.points_per_m2());
     let encoder = writer.encoder();
     let bar = output::progress(delivery.collection.as_str(), blocks.summary().report.kept);
-    blocks.octree::<_, anyhow::Error>(
+    let octree = blocks.octree::<_, anyhow::Error>(
         halo_m,
         &|block| {
             let ours = !delivery.trust_classification;
@@ -220,7 +222,37 @@ fn write_points(
         &mut |node| Ok(writer.write(node)?),
     )?;
     bar.finish_and_clear();
+    Ok((writer, octree.classes))
+}
+
+/// Makes terrain and surface of the points by the classes that they have now.
+fn write_heights(
+    transaction: &mut Transaction,
+    blocks: &SurveyBlocks,
+    cell_size_m: f64,
+) -> anyhow::Result<HeightsWriter> {
+    let frame = lidar::frame(&blocks.summary().bounds, cell_size_m);
+    let mut writer = transaction.begin_heights(frame)?;
+    blocks.heights::<anyhow::Error>(cell_size_m, &mut |heights| {
+        writer.put(HeightKind::Terrain, &heights.terrain)?;
+        writer.put(HeightKind::Surface, &heights.surface)?;
+        writer.put(HeightKind::Distance, &heights.distance)?;
+        Ok(())
+    })?;
     Ok(writer)
+}
+
+/// Refuses classes that were delivered and are to be trusted, but hardly know the ground.
+fn check_ground(classes: &[u64; 256], delivery: &Delivery) -> anyhow::Result<()> {
+    let all: u64 = classes.iter().sum();
+    let ground = classes[usize::from(GROUND)];
+    if delivery.trust_classification && (ground as f64) < MIN_GROUND_SHARE * all as f64 {
+        bail!(
+            "{}: {ground} of {all} points were delivered as ground, too few for a terrain: ingest without --trust-classification",
+            delivery.names()
+        );
+    }
+    Ok(())
 }
 
 fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {

@@ -1,5 +1,6 @@
 //! A survey on disk, block by block, each with a halo of its neighbours' points.
 
+use lidar::{Coverage, Heights};
 use model::{Bounds, Cube, ExtraBytes, PointBatch};
 
 use super::extra;
@@ -11,6 +12,9 @@ use crate::error::Error;
 /// Bytes that a point of a block takes while the block is worked on: its columns, a copy of
 /// most of them, and what algorithms and encoders lay beside them.
 const WORK_BYTES_PER_POINT: u64 = 200;
+
+/// Bytes that a cell of terrain takes while it is worked on: sums, and some grids.
+const WORK_BYTES_PER_CELL: f64 = 80.0;
 
 /// Classes that say nothing: never classified, and unclassified.
 const SILENT_CLASSES: usize = 2;
@@ -25,6 +29,14 @@ pub struct SurveyBlocks {
     pub(super) squares: Squares,
     pub(super) plan: Plan,
     memory_bytes: u64,
+}
+
+/// Where the classes of a block's own points lie: in which run, and which of its points.
+#[derive(Debug)]
+pub(super) struct Origin {
+    classes_at: u64,
+    points: u32,
+    own: Vec<u32>,
 }
 
 /// The points of a square, and those around it.
@@ -97,6 +109,16 @@ impl SurveyBlocks {
         f64::from(*median) / self.squares.cell_side().powi(2)
     }
 
+    /// Where there are points, for [`lidar::cell_size`] to tell which cells suit them.
+    pub fn coverage(&self) -> Coverage {
+        let cells = self.squares.cells().count() as f64;
+        Coverage {
+            points: self.summary.report.kept,
+            occupied_m2: cells * self.squares.cell_side().powi(2),
+            bounds: self.summary.bounds,
+        }
+    }
+
     /// Bytes that the temporary file takes.
     pub fn temporary_bytes(&self) -> u64 {
         self.squares.scratch().len()
@@ -142,14 +164,49 @@ impl SurveyBlocks {
     ) -> Result<(), E> {
         threads::deliver_in_order(
             self.plan.blocks.len(),
-            self.blocks_at_once(halo_m),
-            |number| work(self.load(&self.plan.blocks[number], halo_m)?),
+            self.blocks_at_once(halo_m, 0),
+            |number| work(self.load(&self.plan.blocks[number], halo_m)?.0),
             sink,
         )
     }
 
-    /// How many blocks may be in memory.
-    pub(super) fn blocks_at_once(&self, halo_m: f64) -> usize {
+    /// Gives `sink` terrain, surface and distance of each block that has cells, of the classes
+    /// that points have by now: those that [`SurveyBlocks::octree`] gave them, or the
+    /// delivered ones.
+    ///
+    /// The order does not depend on the number of threads, and neither do the values.
+    ///
+    /// # Errors
+    ///
+    /// The first that `sink` returns, or [`Error`] if the temporary file cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// If `cell_size_m` is not finite and over zero; [`lidar::cell_size`] gives one that is.
+    pub fn heights<E: From<Error> + Send>(
+        &self,
+        cell_size_m: f64,
+        sink: &mut dyn FnMut(Heights) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let halo_m = lidar::HEIGHTS_HALO_M;
+        let widest = self
+            .squares()
+            .map(|square| square.width())
+            .fold(0.0, f64::max);
+        let cells = ((widest + 2.0 * halo_m) / cell_size_m + 1.0).powi(2);
+        threads::deliver_in_order(
+            self.plan.blocks.len(),
+            self.blocks_at_once(halo_m, (cells * WORK_BYTES_PER_CELL) as u64),
+            |number| {
+                let (block, _) = self.load(&self.plan.blocks[number], halo_m)?;
+                Ok(lidar::heights(&block.points, &block.square, cell_size_m))
+            },
+            |heights| heights.map_or(Ok(()), &mut *sink),
+        )
+    }
+
+    /// How many blocks may be in memory, which take so many bytes beside their points.
+    pub(super) fn blocks_at_once(&self, halo_m: f64, bytes_beside: u64) -> usize {
         let most = self
             .plan
             .blocks
@@ -158,23 +215,28 @@ impl SurveyBlocks {
             .max()
             .unwrap_or(0);
         let extra = u64::from(self.header.extra.len);
-        let bytes = most * (WORK_BYTES_PER_POINT + 3 * extra);
+        let bytes = most * (WORK_BYTES_PER_POINT + 3 * extra) + bytes_beside;
         let fitting = self.memory_bytes.checked_div(bytes).unwrap_or(u64::MAX);
         // One more than threads, so that nobody waits for the sink.
         (fitting.max(1)).min(threads::count() as u64 + 1) as usize
     }
 
-    /// Reads a block.
-    pub(super) fn load(&self, planned: &PlannedBlock, halo_m: f64) -> Result<Block, Error> {
+    /// Reads a block, and tells where its own points come from.
+    pub(super) fn load(
+        &self,
+        planned: &PlannedBlock,
+        halo_m: f64,
+    ) -> Result<(Block, Vec<Origin>), Error> {
         let layout = self.squares.layout();
         let square = self.square(planned);
         let region @ [west, south, east, north] = self.region(planned, halo_m);
         let (mut points, mut halo) = (PointBatch::default(), PointBatch::default());
-        let (mut own, mut around) = (Vec::new(), Vec::new());
+        let mut origins = Vec::new();
+        let mut around = Vec::new();
         for run in self.squares.runs_around(region) {
             let bytes = self.squares.scratch().read(run.at, layout.run_len(run))?;
             let columns = layout.columns(run, &bytes);
-            own.clear();
+            let mut own = Vec::new();
             around.clear();
             for i in 0..run.points {
                 let [x, y] = columns.place(layout, i as usize);
@@ -187,14 +249,40 @@ impl SurveyBlocks {
             }
             layout.unpack(&columns, &own, &mut points);
             layout.unpack(&columns, &around, &mut halo);
+            if !own.is_empty() {
+                origins.push(Origin {
+                    classes_at: layout.classes_at(run),
+                    points: run.points,
+                    own,
+                });
+            }
         }
         let core_count = points.len();
         records::join(&mut points, &mut halo);
-        Ok(Block {
+        let block = Block {
             points,
             core_count,
             square,
-        })
+        };
+        Ok((block, origins))
+    }
+
+    /// Puts new classes of a block's own points in the place of the old. Not to be called on
+    /// two threads at once.
+    ///
+    /// Blocks that are read meanwhile see either; each point has one block that it is its
+    /// own of, so that no new class is lost.
+    pub(super) fn set_classes(&self, origins: &[Origin], classes: &[u8]) -> Result<(), Error> {
+        let scratch = self.squares.scratch();
+        let mut classes = classes.iter();
+        for origin in origins {
+            let mut column = scratch.read(origin.classes_at, origin.points as usize)?;
+            for (&i, class) in origin.own.iter().zip(&mut classes) {
+                column[i as usize] = *class;
+            }
+            scratch.overwrite(origin.classes_at, &column)?;
+        }
+        Ok(())
     }
 
     fn square(&self, planned: &PlannedBlock) -> Bounds {

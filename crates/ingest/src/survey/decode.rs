@@ -8,41 +8,31 @@ use super::chunks::{Chunks, Part};
 use super::codec::Codec;
 use super::file::SurveyFile;
 use super::packed::Layout;
-use super::records::{self, Columns};
+use super::records;
 use super::tally::Tally;
 use super::threads;
 
 /// The points of one file, batch by batch.
 pub(super) struct Batches<'a> {
     file: &'a SurveyFile,
-    form: Form<'a>,
+    layout: &'a Layout,
     chunks: Chunks,
-}
-
-/// What points are to be made of.
-#[derive(Clone, Copy)]
-pub(super) enum Form<'a> {
-    /// Columns, as exact as the transform makes them.
-    Columns(Columns),
-    /// Columns with coordinates in whole steps of the layout, and packed points beside them.
-    Packed(&'a Layout),
 }
 
 /// The points of a part of a file.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    pub(super) points: PointBatch,
-    /// The same points packed, if they were asked for.
+    /// Packed, in the steps of the layout.
     pub(super) rows: Vec<u8>,
     pub(super) tally: Tally,
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn open(file: &'a SurveyFile, form: Form<'a>) -> Result<Batches<'a>, String> {
+    pub(super) fn open(file: &'a SurveyFile, layout: &'a Layout) -> Result<Batches<'a>, String> {
         let source = File::open(&file.path).map_err(|e| format!("cannot be opened: {e}"))?;
         Ok(Batches {
             file,
-            form,
+            layout,
             chunks: Chunks::open(source, &file.header)?,
         })
     }
@@ -53,25 +43,12 @@ impl<'a> Batches<'a> {
             return Ok(None);
         };
         let codec = self.chunks.codec();
-        let (file, form) = (self.file, self.form);
-        threads::map_in_order(parts, |part| decode(&part, codec, file, form))
+        let (file, layout) = (self.file, self.layout);
+        threads::map_in_order(parts, |part| decode(&part, codec, file, layout))
             .into_iter()
             .collect::<Result<Vec<Decoded>, String>>()
             .map(Some)
     }
-}
-
-/// Returns all points of the parts in one batch.
-pub(super) fn joined(parts: Vec<Decoded>) -> (PointBatch, Tally) {
-    let mut parts = parts.into_iter();
-    let Some(mut first) = parts.next() else {
-        return (PointBatch::default(), Tally::default());
-    };
-    for mut part in parts {
-        records::join(&mut first.points, &mut part.points);
-        first.tally.add(&part.tally);
-    }
-    (first.points, first.tally)
 }
 
 /// Returns the points of a part in the target CRS, and what was found in them.
@@ -79,13 +56,10 @@ fn decode(
     part: &Part,
     codec: Option<&Codec>,
     file: &SurveyFile,
-    form: Form,
+    layout: &Layout,
 ) -> Result<Decoded, String> {
     let header = &file.header;
-    let columns = match form {
-        Form::Columns(columns) => columns,
-        Form::Packed(layout) => layout.columns,
-    };
+    let columns = layout.columns;
     let mut points = records::with_room(part.points as usize, columns);
     part.for_records(codec, usize::from(header.record_len), |records| {
         records::append(&mut points, records, header, columns);
@@ -99,23 +73,16 @@ fn decode(
         tally.out_of_domain = left_out(&keep);
         records::retain(&mut points, &keep);
     }
-    let mut rows = Vec::new();
-    if let Form::Packed(layout) = form {
-        if let Some(keep) = layout.round(&mut points) {
-            tally.out_of_reach = left_out(&keep);
-            records::retain(&mut points, &keep);
-        }
-        rows.reserve_exact(points.len() * layout.row_len());
-        for i in 0..points.len() {
-            layout.pack(&points, i, &mut rows);
-        }
+    if let Some(keep) = layout.round(&mut points) {
+        tally.out_of_reach = left_out(&keep);
+        records::retain(&mut points, &keep);
+    }
+    let mut rows = Vec::with_capacity(points.len() * layout.row_len());
+    for i in 0..points.len() {
+        layout.pack(&points, i, &mut rows);
     }
     tally.count_kept(&points);
-    Ok(Decoded {
-        points,
-        rows,
-        tally,
-    })
+    Ok(Decoded { rows, tally })
 }
 
 fn left_out(keep: &[bool]) -> u64 {

@@ -62,9 +62,6 @@ pub struct SurveyOptions {
     pub crs: Option<Crs>,
     /// What elevations are counted from; over what the files say.
     pub vertical: Option<VerticalDatum>,
-    /// Side of a terrain cell, in metres, finite and over zero; without one, as
-    /// fine as the points allow ([`lidar::HeightGrid::fitting`]).
-    pub cell_size_m: Option<f64>,
 }
 
 /// What is known of a survey before its points are read.
@@ -103,8 +100,6 @@ pub struct SurveySummary {
     pub elevation_range_m: [f64; 2],
     /// First day of flight, where known.
     pub flown: Option<jiff::civil::Date>,
-    /// Terrain and surface.
-    pub heights: lidar::Heights,
     /// What was left out.
     pub report: Report,
 }
@@ -115,7 +110,6 @@ pub struct SurveyReader {
     files: Vec<SurveyFile>,
     header: SurveyHeader,
     columns: Columns,
-    cell_size_m: Option<f64>,
     report: Report,
 }
 
@@ -175,7 +169,6 @@ impl SurveyReader {
         Ok(SurveyReader {
             header,
             columns,
-            cell_size_m: options.cell_size_m,
             report,
             files,
         })

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use lidar::{LEAF_POINTS, Positions};
 use model::{Cube, PointBatch, VoxelKey};
 
-use super::blocks::{Block, SurveyBlocks};
+use super::blocks::{Block, Origin, SurveyBlocks};
 use super::packed::{Layout, Run};
 use super::plan::PlannedBlock;
 use super::{records, threads};
@@ -47,6 +47,8 @@ struct Divided<N> {
     candidates: Vec<Waiting>,
     /// Classes of points that were met for the first time.
     classes: Vec<u8>,
+    /// Where these lie, if they are new.
+    origins: Vec<Origin>,
 }
 
 struct Encoded<N> {
@@ -75,7 +77,9 @@ impl SurveyBlocks {
     /// Divides all points among the nodes of an octree with the cube [`SurveyBlocks::cube`].
     ///
     /// `classify` gets each block, with a halo of `halo_m` ≥ 0, and returns new classes of the
-    /// block's own points, or nothing to keep what was delivered. `encode` makes a node of its
+    /// block's own points, or nothing to keep what was delivered; new ones are what points have
+    /// from then on, for [`SurveyBlocks::heights`]. What `classify` makes must not depend on
+    /// the classes that it sees, since its neighbours' may be new. `encode` makes a node of its
     /// points, which are sorted by GPS time; a node without points of its own that has
     /// children comes with an empty batch. Both are called on many threads. `write` gets the
     /// nodes one after another, on this thread, in an order that does not depend on the number
@@ -117,6 +121,7 @@ impl SurveyBlocks {
                 summary.deepest_level = summary.deepest_level.max(encoded.level);
                 write(encoded.node)?;
             }
+            self.set_classes(&divided.origins, &divided.classes)?;
             for class in divided.classes {
                 summary.classes[usize::from(class)] += 1;
             }
@@ -135,7 +140,7 @@ impl SurveyBlocks {
         };
         threads::deliver_in_order(
             self.plan.blocks.len(),
-            self.blocks_at_once(halo_m),
+            self.blocks_at_once(halo_m, 0),
             |number| maker.divide_block(&self.plan.blocks[number], halo_m, classify),
             |divided| take(divided, &mut levels),
         )?;
@@ -170,7 +175,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
         halo_m: f64,
         classify: &(dyn Fn(&Block) -> NewClasses<E> + Sync),
     ) -> Result<Divided<N>, E> {
-        let block = self.blocks.load(planned, halo_m)?;
+        let (block, mut origins) = self.blocks.load(planned, halo_m)?;
         let classes = classify(&block)?;
         let mut points = block.points;
         records::truncate(&mut points, block.core_count);
@@ -189,6 +194,8 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
                 }));
             }
             points.classification = classes;
+        } else {
+            origins.clear();
         }
         let level = planned.key.level;
         let nodes = lidar::subtrees(positions(&points), &self.cube, level);
@@ -203,6 +210,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
             candidates: candidates.collect(),
             nodes: below.into_iter().collect::<Result<_, E>>()?,
             classes: std::mem::take(&mut points.classification),
+            origins,
         })
     }
 
@@ -220,6 +228,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
                 nodes: Vec::new(),
                 candidates: vec![self.wait(parent, &points, &all, false)],
                 classes: Vec::new(),
+                origins: Vec::new(),
             });
         }
         let (kept, rest) = lidar::thin(positions(&points), &self.cube.of(parent), &all);
@@ -238,6 +247,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
             nodes: nodes.into_iter().collect::<Result<_, E>>()?,
             candidates: vec![self.wait(parent, &points, &kept, has_children)],
             classes: Vec::new(),
+            origins: Vec::new(),
         })
     }
 
@@ -254,6 +264,7 @@ impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
             nodes,
             candidates: Vec::new(),
             classes: Vec::new(),
+            origins: Vec::new(),
         })
     }
 

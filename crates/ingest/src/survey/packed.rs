@@ -7,8 +7,8 @@
 //!    is 30 bytes for a bare point of formats 6 to 10, as they have. Numbers are
 //!    little-endian.
 //! 2. A run is a number of points, column after column in that order. Columns of nothing
-//!    but zeros are left out, so that points of a file without colour take no more room
-//!    beside points of one with it.
+//!    but zeros are left out, but for the class, so that points of a file without colour
+//!    take no more room beside points of one with it.
 
 use model::PointBatch;
 
@@ -16,6 +16,9 @@ use super::records::{Columns, SCAN_ANGLE_STEP_DEG};
 
 /// Columns of a row, at most.
 const FIELDS: usize = 14;
+
+/// Which of them is the class. It is never left out, since classes change.
+const CLASS: usize = 6;
 
 /// No CRS reaches further than this from its origin, and lattices of squares keep exact
 /// within it.
@@ -153,7 +156,7 @@ impl Layout {
                     .for_each(|row| bytes.extend(&row[from..from + width])),
             }
             from += width;
-            if bytes[start..].iter().all(|&byte| byte == 0) {
+            if field != CLASS && bytes[start..].iter().all(|&byte| byte == 0) {
                 bytes.truncate(start);
             } else {
                 present |= 1 << field;
@@ -181,6 +184,14 @@ impl Layout {
         let widths = self.widths().into_iter().enumerate();
         let present = widths.filter(|(field, _)| run.present >> field & 1 == 1);
         run.points as usize * present.map(|(_, width)| width).sum::<usize>()
+    }
+
+    /// Where the classes of a run lie in the file: one byte for each point.
+    pub(super) fn classes_at(&self, run: &Run) -> u64 {
+        let before = self.widths().into_iter().enumerate().take(CLASS);
+        let present = before.filter(|(field, _)| run.present >> field & 1 == 1);
+        let width: usize = present.map(|(_, width)| width).sum();
+        run.at + u64::from(run.points) * width as u64
     }
 
     /// Returns west, south, east and north end of the points of a run.
@@ -219,7 +230,7 @@ impl Layout {
         run.append(4, 1, which, &mut batch.return_number, |b| b[0] & 15);
         run.append(4, 1, which, &mut batch.number_of_returns, |b| b[0] >> 4);
         run.append(5, 1, which, &mut batch.flags, |b| b[0]);
-        run.append(6, 1, which, &mut batch.classification, |b| b[0]);
+        run.append(CLASS, 1, which, &mut batch.classification, |b| b[0]);
         run.append(7, 1, which, &mut batch.user_data, |b| b[0]);
         run.append(8, 2, which, &mut batch.scan_angle_deg, |b| {
             f32::from(two(b) as i16) * SCAN_ANGLE_STEP_DEG

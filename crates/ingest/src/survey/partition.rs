@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use lidar::HeightGrid;
-use model::{Bounds, PointBatch};
+use model::Bounds;
 
 use super::blocks::SurveyBlocks;
-use super::decode::{Batches, Form, joined};
+use super::decode::Batches;
 use super::packed::Layout;
 use super::plan::Plan;
 use super::scratch::Scratch;
@@ -29,54 +28,19 @@ const BUFFER_SHARE: u64 = 4;
 const MAX_CROWD: u64 = 1 << 25;
 
 impl SurveyReader {
-    /// Reads all points, in file order, and gives them to `sink` in batches of at
-    /// most a million, in the twin's CRS.
-    ///
-    /// While `sink` has a batch, the next is decoded. Batches do not depend on the number
-    /// of threads, and none spans two files. Withheld points and noise are among them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if a file turns out to be damaged, if no point is left, or if the area is
-    /// too large for its cells ([`lidar::TooManyCells`]); and whatever `sink` returns.
-    pub fn read<E: From<Error>>(
-        mut self,
-        sink: &mut dyn FnMut(&PointBatch) -> Result<(), E>,
-    ) -> Result<SurveySummary, E> {
-        let mut gathered = Gathered::new(&mut self);
-        for file in &self.files {
-            let mut of_file = Tally::default();
-            let form = Form::Columns(self.columns);
-            for_each_batch(file, form, |parts| {
-                let (points, tally) = joined(parts);
-                of_file.add(&tally);
-                gathered.add(file, &points)?;
-                if points.is_empty() {
-                    Ok(())
-                } else {
-                    sink(&points)
-                }
-            })?;
-            gathered.end(file, &of_file);
-        }
-        Ok(gathered.finish(&self.files)?.0)
-    }
-
     /// Puts all points, in the twin's CRS and in the steps of the header, into squares in a
     /// temporary file in `scratch`, to be worked on block by block.
     ///
     /// The file takes at most 1.5 times what the points take uncompressed, and goes with what
     /// this returns, or with the process. All work on the survey is to take about
-    /// `memory_bytes`, or a quarter of a gigabyte if that is more; what [`HeightGrid`] takes,
-    /// which grows with the area, comes on top. `progress` is told how many points more were
+    /// `memory_bytes`, or a quarter of a gigabyte if that is more. `progress` is told how many points more were
     /// read, some times a second.
     ///
     /// Points that lie too far from the offset for 32 bits are left out and counted.
     ///
     /// # Errors
     ///
-    /// [`Error`] if a file turns out to be damaged, if no point is left, if the area is too
-    /// large for its cells ([`lidar::TooManyCells`]), if more points lie at one place than
+    /// [`Error`] if a file turns out to be damaged, if no point is left, if more points lie at one place than
     /// memory may hold, or if the temporary file cannot be written.
     pub fn partition(
         mut self,
@@ -94,10 +58,9 @@ impl SurveyReader {
         let mut gathered = Gathered::new(&mut self);
         for file in &self.files {
             let mut of_file = Tally::default();
-            for_each_batch(file, Form::Packed(&layout), |parts| {
+            for_each_batch(file, &layout, |parts| {
                 for part in parts {
                     of_file.add(&part.tally);
-                    gathered.add(file, &part.points)?;
                     squares.add(&part.rows)?;
                     progress(part.tally.read);
                 }
@@ -138,11 +101,11 @@ impl SurveyReader {
 /// Calls `take` with the points of a file, some at a time, while the next are decoded.
 fn for_each_batch<E: From<Error>>(
     file: &SurveyFile,
-    form: Form,
+    layout: &Layout,
     mut take: impl FnMut(Vec<super::decode::Decoded>) -> Result<(), E>,
 ) -> Result<(), E> {
     let refused = |what: String| refused(&file.path, what);
-    let mut batches = Batches::open(file, form).map_err(refused)?;
+    let mut batches = Batches::open(file, layout).map_err(refused)?;
     let mut batch = batches.next().map_err(refused)?;
     while let Some(parts) = batch {
         let (next, taken) = threads::overlap(|| batches.next(), || take(parts));
@@ -156,7 +119,6 @@ fn for_each_batch<E: From<Error>>(
 struct Gathered {
     tally: Tally,
     report: Report,
-    grid: HeightGrid,
     flown: Option<Date>,
 }
 
@@ -165,17 +127,8 @@ impl Gathered {
         Gathered {
             tally: Tally::default(),
             report: std::mem::take(&mut reader.report),
-            grid: reader
-                .cell_size_m
-                .map_or_else(HeightGrid::fitting, HeightGrid::new),
             flown: None,
         }
-    }
-
-    fn add(&mut self, file: &SurveyFile, points: &PointBatch) -> Result<(), Error> {
-        self.grid
-            .add(points)
-            .map_err(|e| refused(&file.path, e.to_string()))
     }
 
     /// Takes what was found in a whole file.
@@ -190,15 +143,10 @@ impl Gathered {
         let [west, south, low] = self.tally.min;
         let [east, north, high] = self.tally.max;
         let bounds = Bounds::new(west, south, east, north).map_err(|_| nothing(path))?;
-        let heights = self
-            .grid
-            .finish()
-            .map_err(|why| refused(path, why.to_string()))?;
         let summary = SurveySummary {
             bounds,
             elevation_range_m: [low, high],
             flown: self.flown,
-            heights,
             report: self.report,
         };
         Ok((summary, self.tally))

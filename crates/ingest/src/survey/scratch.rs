@@ -63,6 +63,20 @@ impl Scratch {
         Ok(bytes)
     }
 
+    /// Puts bytes in the place of others, from `at`, which were appended before.
+    pub(super) fn overwrite(&self, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        let mut guard = self.lock();
+        let (file, _) = &mut *guard;
+        file.seek(SeekFrom::Start(at))
+            .and_then(|_| file.write_all(bytes))
+            .map_err(|e| {
+                failed(
+                    &self.folder,
+                    &format!("temporary points cannot be written at byte {at} ({e})"),
+                )
+            })
+    }
+
     /// Bytes that the file takes.
     pub(super) fn len(&self) -> u64 {
         self.lock().1

@@ -122,13 +122,13 @@ impl Tally {
             "withheld",
             Outcome::Noticed,
             self.withheld,
-            "are withheld, and do not count for terrain and surface",
+            "are withheld: they are kept, but neither classified nor counted for terrain and surface",
         );
         finding(
             "noise",
             Outcome::Noticed,
             self.noise,
-            "are classified as noise, and do not count for terrain and surface",
+            "were delivered as noise",
         );
         finding(
             "outside_header_bounds",

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use geodesy::Crs;
+use ingest::{Error, SurveyReader, SurveySummary};
+use model::PointBatch;
 
 /// A file or folder of the shared data; without it, a test says that it was skipped.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -25,6 +27,67 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
+}
+
+/// All points of a survey, row by row from the south-west.
+pub(crate) fn all_points(reader: SurveyReader) -> Result<(PointBatch, SurveySummary), Error> {
+    let scratch = tempfile::tempdir().unwrap();
+    let blocks = reader.partition(scratch.path(), 64 << 20, &mut |_| {})?;
+    let mut all = PointBatch::default();
+    blocks.for_each_block::<_, Error>(0.0, &|block| Ok(block.points), &mut |points| {
+        append(&mut all, &points, 0..points.len());
+        Ok(())
+    })?;
+    Ok((in_order(&all), blocks.summary().clone()))
+}
+
+/// The points row by row from the south-west; those at one place by all else they have.
+pub(crate) fn in_order(points: &PointBatch) -> PointBatch {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    let time = |i: usize| points.gps_time_s.get(i).copied().unwrap_or(0.0);
+    let others = |i: usize| {
+        (
+            points.return_number[i],
+            points.intensity[i],
+            points.point_source_id[i],
+            points.user_data[i],
+            points.classification[i],
+            points.flags[i],
+            points.rgb.get(i),
+        )
+    };
+    order.sort_by(|&a, &b| {
+        points.y[a]
+            .total_cmp(&points.y[b])
+            .then(points.x[a].total_cmp(&points.x[b]))
+            .then(points.z[a].total_cmp(&points.z[b]))
+            .then(time(a).total_cmp(&time(b)))
+            .then(others(a).cmp(&others(b)))
+    });
+    let mut sorted = PointBatch::default();
+    append(&mut sorted, points, order);
+    sorted
+}
+
+fn append(all: &mut PointBatch, points: &PointBatch, which: impl IntoIterator<Item = usize>) {
+    let extra = points.extra.len().checked_div(points.len()).unwrap_or(0);
+    for i in which {
+        all.x.push(points.x[i]);
+        all.y.push(points.y[i]);
+        all.z.push(points.z[i]);
+        all.intensity.push(points.intensity[i]);
+        all.return_number.push(points.return_number[i]);
+        all.number_of_returns.push(points.number_of_returns[i]);
+        all.classification.push(points.classification[i]);
+        all.flags.push(points.flags[i]);
+        all.scan_angle_deg.push(points.scan_angle_deg[i]);
+        all.user_data.push(points.user_data[i]);
+        all.point_source_id.push(points.point_source_id[i]);
+        all.gps_time_s.extend(points.gps_time_s.get(i));
+        all.rgb.extend(points.rgb.get(i));
+        all.nir.extend(points.nir.get(i));
+        all.extra.extend(&points.extra[i * extra..(i + 1) * extra]);
+    }
 }
 
 /// A LAS or LAZ file with points on a slope, made by las-rs.

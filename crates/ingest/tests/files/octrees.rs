@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ingest::{Error, OctreeSummary, SurveyBlocks, SurveyOptions, SurveyReader};
 use model::{PointBatch, VoxelKey};
 
-use crate::common::crs;
+use crate::common::{all_points, crs};
 
 pub(crate) const MEGABYTE: u64 = 1 << 20;
 
@@ -16,27 +16,12 @@ pub(crate) fn options() -> SurveyOptions {
         target: crs("EPSG:3006"),
         crs: Some(crs("EPSG:3006")),
         vertical: None,
-        // Terrain is not what these tests are about.
-        cell_size_m: Some(10_000_000.0),
     }
 }
 
 pub(crate) fn partition(paths: &[PathBuf], memory_bytes: u64) -> Result<SurveyBlocks, Error> {
     let scratch = tempfile::tempdir().unwrap();
     SurveyReader::open(paths, &options())?.partition(scratch.path(), memory_bytes, &mut |_| {})
-}
-
-/// The points in file order, as they are.
-pub(crate) fn read(paths: &[PathBuf]) -> Vec<Vec<u8>> {
-    let mut rows = Vec::new();
-    SurveyReader::open(paths, &options())
-        .unwrap()
-        .read::<Error>(&mut |batch| {
-            rows.extend(rows_of(batch));
-            Ok(())
-        })
-        .unwrap();
-    rows
 }
 
 /// All that is known of each point, as bytes that can be compared.
@@ -123,7 +108,9 @@ pub(crate) fn check(
     assert_eq!(all.len() as u64, summary.points);
     assert_eq!(summary.points, blocks.summary().report.kept);
     assert_eq!(summary.classes.as_slice(), blocks.class_counts());
-    assert!(sorted(all) == sorted(read(paths)));
+    let reader = SurveyReader::open(paths, &options()).unwrap();
+    let (read, _) = all_points(reader).unwrap();
+    assert!(sorted(all) == sorted(rows_of(&read)));
 }
 
 pub(crate) fn is_empty(folder: &Path) -> bool {

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary};
 use model::{PointBatch, VerticalDatum};
 
-use crate::common::{crs, made, shared, write};
+use crate::common::{all_points, crs, in_order, made, shared, write};
 
 fn options(target: &str, crs_code: Option<&str>) -> SurveyOptions {
     SurveyOptions {
         target: crs(target),
         crs: crs_code.map(crs),
         vertical: None,
-        // Terrain is not what these tests are about, and damaged coordinates lie far apart.
-        cell_size_m: Some(10_000_000.0),
     }
 }
 
@@ -23,26 +21,7 @@ fn read_as_is(paths: &[PathBuf]) -> Result<(PointBatch, SurveySummary), Error> {
 }
 
 fn read(paths: &[PathBuf], options: &SurveyOptions) -> Result<(PointBatch, SurveySummary), Error> {
-    let mut all = PointBatch::default();
-    let summary = SurveyReader::open(paths, options)?.read(&mut |batch: &PointBatch| {
-        assert!(batch.len() <= 1_000_000);
-        all.x.extend(&batch.x);
-        all.y.extend(&batch.y);
-        all.z.extend(&batch.z);
-        all.intensity.extend(&batch.intensity);
-        all.return_number.extend(&batch.return_number);
-        all.number_of_returns.extend(&batch.number_of_returns);
-        all.classification.extend(&batch.classification);
-        all.flags.extend(&batch.flags);
-        all.scan_angle_deg.extend(&batch.scan_angle_deg);
-        all.user_data.extend(&batch.user_data);
-        all.point_source_id.extend(&batch.point_source_id);
-        all.gps_time_s.extend(&batch.gps_time_s);
-        all.rgb.extend(&batch.rgb);
-        all.nir.extend(&batch.nir);
-        Ok::<(), Error>(())
-    })?;
-    Ok((all, summary))
+    all_points(SurveyReader::open(paths, options)?)
 }
 
 fn files_in(folder: &Path) -> Vec<PathBuf> {
@@ -77,8 +56,11 @@ fn every_real_survey_is_read_to_its_last_point() {
         drop(reader);
         match read_as_is(std::slice::from_ref(&path)) {
             Ok((points, summary)) => {
-                assert_eq!(points.len() as u64, claimed, "{}", path.display());
-                assert_eq!(summary.report.kept, claimed);
+                let report = &summary.report;
+                let left_out = report.findings.iter().find(|f| f.code == "out_of_reach");
+                let left_out = left_out.map_or(0, |finding| finding.count);
+                assert_eq!(report.kept + left_out, claimed, "{}", path.display());
+                assert_eq!(points.len() as u64, report.kept);
                 let oracle = las::Reader::from_path(&path);
                 if let Ok(mut oracle) = oracle {
                     check_against_las_rs(&points, &mut oracle, &path);
@@ -94,51 +76,74 @@ fn check_against_las_rs(points: &PointBatch, oracle: &mut las::Reader, path: &Pa
     if path.to_string_lossy().ends_with(".copc.laz") {
         return;
     }
-    let all = oracle.read_all().unwrap();
-    for (i, point) in all.points().enumerate() {
+    let mut expected = PointBatch::default();
+    for point in oracle.read_all().unwrap().points() {
         let point = point.unwrap();
+        // Files made of random bits have points beyond any CRS.
+        if [point.x, point.y, point.z].iter().any(|v| v.abs() > 1e9) {
+            continue;
+        }
+        expected.x.push(point.x);
+        expected.y.push(point.y);
+        expected.z.push(point.z);
+        expected.intensity.push(point.intensity);
+        expected.return_number.push(point.return_number);
+        expected.number_of_returns.push(point.number_of_returns);
+        expected.classification.push(u8::from(point.classification));
+        expected.flags.push(
+            u8::from(point.is_synthetic)
+                | u8::from(point.is_key_point) << 1
+                | u8::from(point.is_withheld) << 2
+                | u8::from(point.is_overlap) << 3
+                | point.scanner_channel << 4
+                | match point.scan_direction {
+                    las::point::ScanDirection::RightToLeft => 0,
+                    las::point::ScanDirection::LeftToRight => 1 << 6,
+                }
+                | u8::from(point.is_edge_of_flight_line) << 7,
+        );
+        expected.scan_angle_deg.push(point.scan_angle);
+        expected.user_data.push(point.user_data);
+        expected.point_source_id.push(point.point_source_id);
+        expected.gps_time_s.extend(point.gps_time);
+        let rgb = point.color.map(|c| [c.red, c.green, c.blue]);
+        expected.rgb.extend(rgb);
+        expected.nir.extend(point.nir);
+    }
+    let expected = in_order(&expected);
+    assert_eq!(points.gps_time_s, expected.gps_time_s, "{}", path.display());
+    assert_eq!(points.rgb, expected.rgb, "{}", path.display());
+    // las-rs leaves the near infrared out of points without it in their colour.
+    if !expected.nir.is_empty() {
+        assert_eq!(points.nir, expected.nir, "{}", path.display());
+    }
+    for i in 0..points.len() {
         let at = format!("point {i} of {}", path.display());
-        assert_eq!(points.x[i], point.x, "{at}");
-        assert_eq!(points.y[i], point.y, "{at}");
-        assert_eq!(points.z[i], point.z, "{at}");
-        assert_eq!(points.intensity[i], point.intensity, "{at}");
-        assert_eq!(points.return_number[i], point.return_number, "{at}");
-        assert_eq!(points.number_of_returns[i], point.number_of_returns, "{at}");
-        // las-rs takes the reserved class 12 of new formats for overlap, too.
-        if points.classification[i] != 12 {
-            assert_eq!(
-                points.classification[i],
-                u8::from(point.classification),
-                "{at}"
-            );
-        }
-        let flags = u8::from(point.is_synthetic)
-            | u8::from(point.is_key_point) << 1
-            | u8::from(point.is_withheld) << 2
-            | u8::from(point.is_overlap) << 3
-            | point.scanner_channel << 4
-            | match point.scan_direction {
-                las::point::ScanDirection::RightToLeft => 0,
-                las::point::ScanDirection::LeftToRight => 1 << 6,
-            }
-            | u8::from(point.is_edge_of_flight_line) << 7;
-        // And class 28 of old formats.
-        if ![12, 28].contains(&points.classification[i]) {
-            assert_eq!(points.flags[i], flags, "{at}");
-        }
-        assert!(
-            (points.scan_angle_deg[i] - point.scan_angle).abs() < 1e-4,
+        assert_eq!(points.x[i], expected.x[i], "{at}");
+        assert_eq!(points.y[i], expected.y[i], "{at}");
+        assert_eq!(points.z[i], expected.z[i], "{at}");
+        assert_eq!(points.intensity[i], expected.intensity[i], "{at}");
+        assert_eq!(points.return_number[i], expected.return_number[i], "{at}");
+        assert_eq!(
+            points.number_of_returns[i], expected.number_of_returns[i],
             "{at}"
         );
-        assert_eq!(points.user_data[i], point.user_data, "{at}");
-        assert_eq!(points.point_source_id[i], point.point_source_id, "{at}");
-        assert_eq!(points.gps_time_s.get(i).copied(), point.gps_time, "{at}");
-        let rgb = point.color.map(|c| [c.red, c.green, c.blue]);
-        assert_eq!(points.rgb.get(i).copied(), rgb, "{at}");
-        // las-rs leaves the near infrared out of points without it in their colour.
-        if point.nir.is_some() {
-            assert_eq!(points.nir.get(i).copied(), point.nir, "{at}");
+        // las-rs takes the reserved class 12 of new formats for overlap, too.
+        if points.classification[i] != 12 {
+            assert_eq!(points.classification[i], expected.classification[i], "{at}");
         }
+        // And class 28 of old formats.
+        if ![12, 28].contains(&points.classification[i]) {
+            assert_eq!(points.flags[i], expected.flags[i], "{at}");
+        }
+        let turned = points.scan_angle_deg[i] - expected.scan_angle_deg[i];
+        // Kept in steps of 0.006 degrees.
+        assert!(turned.abs() < 3.1e-3, "{at}");
+        assert_eq!(points.user_data[i], expected.user_data[i], "{at}");
+        assert_eq!(
+            points.point_source_id[i], expected.point_source_id[i],
+            "{at}"
+        );
     }
 }
 
@@ -287,38 +292,58 @@ fn odd_files_from_the_wild_never_panic() {
     }
 }
 
-/// Two files in a town of which the survey's own classification knows the ground: the
-/// filter, which does not see it, must come close to the mean of the ground points of each cell.
+/// Two files in a town whose delivered classes know the ground: the terrain by our classes,
+/// which do not see those, must come close to the mean of the ground points of each cell.
 #[test]
 fn the_ground_of_delft_is_found_without_its_classification() {
     let Some(folder) = shared("demo-delft/lidar") else {
         return;
     };
-    let paths = files_in(&folder);
-    let (mut points, summary) = read(&paths, &options("EPSG:28992", Some("EPSG:28992"))).unwrap();
-    assert_eq!(points.len(), 848_942);
-    assert_eq!(summary.heights.ground, lidar::GroundSource::Classified);
-    let cell_size_m = 1.0;
+    let scratch = tempfile::tempdir().unwrap();
+    let options = options("EPSG:28992", Some("EPSG:28992"));
+    let blocks = SurveyReader::open(&files_in(&folder), &options)
+        .unwrap()
+        .partition(scratch.path(), 1 << 30, &mut |_| {})
+        .unwrap();
     let mut ground = std::collections::HashMap::<(i64, i64), (f64, f64)>::new();
-    for i in (0..points.len()).filter(|&i| points.classification[i] == 2) {
-        let cell = ground
-            .entry((points.x[i].floor() as i64, points.y[i].floor() as i64))
-            .or_default();
-        cell.0 += points.z[i];
-        cell.1 += 1.0;
-    }
-    points.classification.fill(1);
-    let mut grid = lidar::HeightGrid::new(cell_size_m);
-    grid.add(&points).unwrap();
-    let heights = grid.finish().unwrap();
-    assert_eq!(heights.ground, lidar::GroundSource::Filtered);
-    let mut errors: Vec<f64> = ground
-        .iter()
-        .map(|(&(column, row), (sum, count))| {
-            let at = [column as f64 + 0.5, row as f64 + 0.5];
-            f64::from(heights.terrain.sample(at)) - sum / count
+    let gather = &mut |points: PointBatch| {
+        for i in (0..points.len()).filter(|&i| points.classification[i] == 2) {
+            let cell = ground
+                .entry((points.x[i].floor() as i64, points.y[i].floor() as i64))
+                .or_default();
+            cell.0 += points.z[i];
+            cell.1 += 1.0;
+        }
+        Ok(())
+    };
+    blocks
+        .for_each_block::<_, Error>(0.0, &|block| Ok(block.points), gather)
+        .unwrap();
+    let how = lidar::ClassifyOptions::for_density(blocks.points_per_m2());
+    let summary = blocks
+        .octree::<(), Error>(
+            lidar::HALO_M,
+            &|block| Ok(Some(lidar::classify(&block.points, block.core_count, &how))),
+            &|_, _| Ok(()),
+            &mut |()| Ok(()),
+        )
+        .unwrap();
+    assert_eq!(summary.points, 848_942);
+    assert_eq!(lidar::cell_size(&blocks.coverage(), None), Ok(0.5));
+    let mut errors = Vec::new();
+    blocks
+        .heights::<Error>(1.0, &mut |heights| {
+            let terrain = &heights.terrain;
+            for (i, value) in terrain.values.iter().enumerate() {
+                let [x, y] = terrain.centre_of(i % terrain.columns, i / terrain.columns);
+                if let Some((sum, count)) = ground.get(&(x.floor() as i64, y.floor() as i64)) {
+                    errors.push(f64::from(*value) - sum / count);
+                }
+            }
+            Ok(())
         })
-        .collect();
+        .unwrap();
+    assert_eq!(errors.len(), ground.len());
     errors.sort_by(f64::total_cmp);
     let n = errors.len();
     let rmse = (errors.iter().map(|e| e * e).sum::<f64>() / n as f64).sqrt();
@@ -326,8 +351,8 @@ fn the_ground_of_delft_is_found_without_its_classification() {
     println!(
         "Delft, class 2 hidden, {n} cells of 1 m: RMSE {rmse:.3} m, median {median:.3}, 95 % between {low:.2} and {high:.2}"
     );
-    assert!(rmse < 0.35, "{rmse}");
-    assert!(median.abs() < 0.1, "{median}");
+    assert!(rmse < 0.2, "{rmse}");
+    assert!(median.abs() < 0.02, "{median}");
 }
 
 fn with_wkt(code: &str) -> Vec<u8> {
@@ -400,8 +425,10 @@ fn a_survey_in_another_crs_is_put_in_that_of_the_twin() {
     let (points, summary) = read(&[path], &options).unwrap();
     let to_target = geodesy::Transform::new(&crs("EPSG:3006"), &crs("EPSG:3014")).unwrap();
     let [x, y] = to_target.xy([600_000.0, 6_600_000.0]).unwrap();
-    assert!((points.x[0] - x).abs() < 1e-6 && (points.y[0] - y).abs() < 1e-6);
-    assert!(summary.bounds.contains([x, y]));
+    // Points are kept in whole steps of a centimetre, and north is not up as before.
+    let near = |i: usize| (points.x[i] - x).abs() < 0.0051 && (points.y[i] - y).abs() < 0.0051;
+    assert!((0..points.len()).any(near));
+    assert!(summary.bounds.expanded(0.01).contains([x, y]));
 }
 
 #[test]
@@ -437,15 +464,13 @@ fn feet_become_metres_and_an_assumed_unit_is_reported() {
     );
     let options = options("EPSG:26910", None);
     let (points, summary) = read(&[feet], &options).unwrap();
-    assert!(
-        (points.z[0] - 20.0 * 0.3048).abs() < 1e-9,
-        "{}",
-        points.z[0]
-    );
+    let lowest = |points: &PointBatch| points.z.iter().copied().fold(f64::INFINITY, f64::min);
+    // In whole steps of a hundredth of a foot.
+    assert!((lowest(&points) - 20.0 * 0.3048).abs() < 0.0016);
     let codes: Vec<_> = summary.report.findings.iter().map(|f| f.code).collect();
     assert!(codes.contains(&"elevation_unit_assumed"), "{codes:?}");
     let (points, summary) = read(&[metres], &options).unwrap();
-    assert_eq!(points.z[0], 20.0);
+    assert_eq!(lowest(&points), 20.0);
     assert_eq!(summary.report.findings, []);
 }
 

@@ -4,4 +4,4 @@
 
 mod classes;
 mod dice;
-mod scenes;
+mod heights;

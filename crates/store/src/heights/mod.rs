@@ -10,8 +10,8 @@
 //!    the coarsest level first. A tile without any value is left out (its offset and length
 //!    are 0, as GDAL has it). A cell without value is NaN (`GDAL_NODATA`).
 //!
-//! A coarser cell is the mean (terrain) or maximum (surface) of those of its four cells
-//! that have a value. Tiles are not compressed, so that one elevation costs one read of
+//! A coarser cell is the mean (terrain, distance) or maximum (surface) of those of its four
+//! cells that have a value. Tiles are not compressed, so that one elevation costs one read of
 //! four mapped bytes.
 
 mod pile;
@@ -19,7 +19,7 @@ mod read;
 mod write;
 
 pub(crate) use read::HeightMap;
-pub(crate) use write::write;
+pub use write::HeightsWriter;
 
 /// Side of a tile, in cells.
 const TILE: usize = 256;

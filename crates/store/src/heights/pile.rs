@@ -208,7 +208,7 @@ fn halve_into(fine: &[u8], coarse: &mut [u8], quarter: [usize; 2], kind: HeightK
             let (c, r) = (2 * column, 2 * row);
             let four = [at(c, r), at(c + 1, r), at(c, r + 1), at(c + 1, r + 1)];
             let value = match kind {
-                HeightKind::Terrain => mean(four),
+                HeightKind::Terrain | HeightKind::Distance => mean(four),
                 // The maximum of two floats passes over NaN.
                 HeightKind::Surface => four.into_iter().fold(f32::NAN, f32::max),
             };

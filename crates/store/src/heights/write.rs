@@ -11,8 +11,47 @@ use super::{TILE, TILE_BYTES, kind, tag};
 use crate::Error;
 use crate::view::HeightKind;
 
-/// A grid on its way to disk, patch by patch: terrain or surface of a survey that need not
-/// fit in memory.
+/// The grids of a survey on their way to disk, patch by patch; they need not fit in memory.
+///
+/// Whatever is not given to [`crate::Transaction::put_survey`] goes with this.
+#[derive(Debug)]
+pub struct HeightsWriter {
+    writers: [(HeightKind, HeightWriter); 3],
+}
+
+impl HeightsWriter {
+    /// Starts grids without any value. `scratch` gives the names of temporary files.
+    pub(crate) fn new(
+        frame: GridFrame,
+        scratch: impl Fn(HeightKind) -> PathBuf,
+    ) -> Result<HeightsWriter, Error> {
+        let start = |kind| Ok::<_, Error>((kind, HeightWriter::new(frame, scratch(kind))?));
+        let [terrain, surface, distance] = HeightKind::ALL;
+        Ok(HeightsWriter {
+            writers: [start(terrain)?, start(surface)?, start(distance)?],
+        })
+    }
+
+    /// Puts the values of a patch in their place. Cells without a value are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the patch does not lie on the cells of the frame; [`Error::Io`].
+    pub fn put(&mut self, kind: HeightKind, patch: &Grid) -> Result<(), Error> {
+        for (of, writer) in &mut self.writers {
+            if *of == kind {
+                writer.put(patch)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_writers(self) -> [(HeightKind, HeightWriter); 3] {
+        self.writers
+    }
+}
+
+/// A grid on its way to disk.
 #[derive(Debug)]
 pub(crate) struct HeightWriter {
     frame: GridFrame,
@@ -107,20 +146,6 @@ impl HeightWriter {
         let big = len_max(&self.pile) > u64::from(u32::MAX);
         write_levels(path, &self.frame, &self.pile, &geo, big).map_err(Error::io(path))
     }
-}
-
-/// Writes a grid that is in memory; see [`HeightWriter`].
-pub(crate) fn write(
-    path: &Path,
-    grid: &Grid,
-    kind: HeightKind,
-    crs_code: &str,
-    vertical_code: Option<&str>,
-) -> Result<(), Error> {
-    let scratch = path.with_extension("pile");
-    let mut writer = HeightWriter::new(grid.frame(), scratch)?;
-    writer.put(grid)?;
-    writer.finish(path, kind, crs_code, vertical_code)
 }
 
 fn epsg(code: &str) -> Option<u16> {
@@ -423,16 +448,17 @@ mod tests {
     fn a_grid_that_makes_no_sense_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("never written");
-        let mut short = Grid::empty(0.0, 0.0, 1.0, 2, 2);
-        short.values.pop();
         for grid in [
-            short,
             Grid::empty(0.0, 0.0, 1.0, 0, 5),
             Grid::empty(0.0, 0.0, 0.0, 1, 1),
             Grid::empty(f64::NAN, 0.0, 1.0, 1, 1),
         ] {
-            let result = write(&path, &grid, HeightKind::Terrain, "EPSG:3006", None);
+            let result = HeightWriter::new(grid.frame(), path.clone());
             assert!(matches!(result, Err(Error::Refused(_))));
         }
+        let mut short = Grid::empty(0.0, 0.0, 1.0, 2, 2);
+        let mut writer = HeightWriter::new(short.frame(), path).unwrap();
+        short.values.pop();
+        assert!(matches!(writer.put(&short), Err(Error::Refused(_))));
     }
 }

@@ -11,8 +11,8 @@ use model::{
 use store::{Error, PointLayout, PutMode, Twin};
 
 use crate::common::{
-    NUMBER, batch, by_id, collection, empty_twin, id, layout, numbered, put, put_survey, see,
-    survey, write_node,
+    NUMBER, batch, by_id, collection, empty_twin, heights, id, layout, numbered, put, put_survey,
+    see, survey, write_node,
 };
 
 /// Asserts that putting these is refused with a sentence that holds `word`, and that
@@ -371,12 +371,14 @@ fn a_survey_is_created_once_replaced_but_not_appended_to() {
         let mut change = twin.begin().unwrap();
         let mut points = change.begin_survey(layout()).unwrap();
         write_node(&mut points, VoxelKey::ROOT, &batch(1));
-        let result = change.put_survey(survey(name), points, &grid, &grid, mode, "{}");
+        let heights = heights(&mut change, &grid);
+        let result = change.put_survey(survey(name), points, heights, mode, "{}");
         assert!(result.unwrap_err().to_string().contains(word));
     }
     let mut change = twin.begin().unwrap();
     let points = change.begin_survey(layout()).unwrap();
-    let result = change.put_survey(survey("other"), points, &grid, &grid, PutMode::Create, "{}");
+    let heights = heights(&mut change, &grid);
+    let result = change.put_survey(survey("other"), points, heights, PutMode::Create, "{}");
     assert!(result.unwrap_err().to_string().contains("no points"));
     drop(change);
     let old = twin.snapshot().unwrap().view(Access::Everything);

@@ -6,7 +6,10 @@ use model::{
     FeatureId, GeometryKind, Grid, PointBatch, Schema, Source, Survey, Value, VerticalDatum,
     VoxelKey,
 };
-use store::{CollectionView, PointLayout, PutMode, SurveyWriter, Twin};
+use store::{
+    CollectionView, HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction,
+    Twin,
+};
 
 pub(crate) fn id(number: u64) -> FeatureId {
     FeatureId::new(number).unwrap()
@@ -154,6 +157,7 @@ pub(crate) fn put_survey(twin: &Twin, name: &str, mode: PutMode) {
     let mut grid = Grid::empty(150_000.0, 6_500_010.0, 1.0, 20, 10);
     grid.values[..150].fill(12.5);
     let mut change = twin.begin().unwrap();
+    let heights = heights(&mut change, &grid);
     let mut points = change.begin_survey(layout()).unwrap();
     // The root, and a node two levels below it in its lowest corner.
     let [below, ..] = VoxelKey::ROOT.children();
@@ -161,9 +165,18 @@ pub(crate) fn put_survey(twin: &Twin, name: &str, mode: PutMode) {
     write_node(&mut points, deep, &batch(50));
     write_node(&mut points, VoxelKey::ROOT, &batch(100));
     change
-        .put_survey(survey(name), points, &grid, &grid, mode, "{}")
+        .put_survey(survey(name), points, heights, mode, "{}")
         .unwrap();
     change.commit().unwrap();
+}
+
+/// Terrain, surface and distance that are all alike.
+pub(crate) fn heights(change: &mut Transaction, grid: &Grid) -> HeightsWriter {
+    let mut heights = change.begin_heights(grid.frame()).unwrap();
+    for kind in HeightKind::ALL {
+        heights.put(kind, grid).unwrap();
+    }
+    heights
 }
 
 pub(crate) fn write_node(writer: &mut SurveyWriter, key: VoxelKey, points: &PointBatch) {

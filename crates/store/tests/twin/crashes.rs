@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::{Feature, VoxelKey};
+use model::{Feature, Grid, VoxelKey};
 use store::{PutMode, Twin};
 
 use crate::common::{
-    NUMBER, batch, by_id, collection, empty_twin, layout, numbered, put, see, write_node,
+    NUMBER, batch, by_id, collection, empty_twin, heights, layout, numbered, put, see, write_node,
 };
 
 fn copy(from: &Path, to: &Path) {
@@ -68,6 +68,12 @@ fn a_writer_killed_at_any_step_leaves_the_old_twin_or_the_new() {
     let streaming = room.path().join("streaming");
     copy(dir.path(), &streaming);
     check_survivor(&streaming, &old, 1);
+
+    let heights = heights(&mut change, &Grid::empty(0.0, 0.0, 1.0, 300, 300));
+    let gathering = room.path().join("gathering");
+    copy(dir.path(), &gathering);
+    check_survivor(&gathering, &old, 4);
+    drop(heights);
 
     let collection = collection("things", &NUMBER);
     change

@@ -39,7 +39,7 @@ fn read_everything(dir: &Path, damaged: &Path) -> Vec<Error> {
     }
     for survey in view.surveys() {
         let around = Bounds::new(150_010.0, 6_499_990.0, 150_030.0, 6_500_020.0).unwrap();
-        for kind in [HeightKind::Terrain, HeightKind::Surface] {
+        for kind in HeightKind::ALL {
             errors.extend(survey.elevation(kind, [150_001.0, 6_500_005.0]).err());
             errors.extend(survey.window(kind, &around, 1.0).err());
             errors.extend(survey.window(kind, &around, 100.0).err());
@@ -79,7 +79,7 @@ fn make() -> (tempfile::TempDir, Vec<PathBuf>) {
         let entries = fs::read_dir(dir.path().join(folder)).unwrap();
         files.extend(entries.map(|entry| entry.unwrap().path()));
     }
-    assert_eq!(files.len(), 9);
+    assert_eq!(files.len(), 10);
     (dir, files)
 }
 

@@ -8,7 +8,7 @@ use las::{BoundsSelection, CopcReader, LodSelection};
 use model::{Access, Bounds, ExtraBytes, Grid, PointBatch, PointFlags, VoxelKey};
 use store::{EncodedNode, NodeEncoder, PointLayout, PutMode, SurveyView, Twin};
 
-use crate::common::{empty_twin, layout, survey};
+use crate::common::{empty_twin, heights, layout, survey};
 
 /// A root, two of its children and, under a child that is missing, two of theirs.
 fn keys() -> Vec<VoxelKey> {
@@ -69,19 +69,13 @@ fn put(twin: &Twin, layout: PointLayout, nodes: impl FnOnce(&NodeEncoder) -> Vec
     let mut grid = Grid::empty(150_000.0, 6_500_010.0, 1.0, 20, 10);
     grid.values.fill(12.5);
     let mut change = twin.begin().unwrap();
+    let heights = heights(&mut change, &grid);
     let mut points = change.begin_survey(layout).unwrap();
     for node in nodes(&points.encoder()) {
         points.write(node).unwrap();
     }
     change
-        .put_survey(
-            survey("flight"),
-            points,
-            &grid,
-            &grid,
-            PutMode::Replace,
-            "{}",
-        )
+        .put_survey(survey("flight"), points, heights, PutMode::Replace, "{}")
         .unwrap();
     change.commit().unwrap();
 }

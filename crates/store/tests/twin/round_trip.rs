@@ -4,7 +4,9 @@ use geo_types::{Geometry, line_string, point, polygon};
 use model::{Access, Bounds, Feature, Grid, Value, VoxelKey};
 use store::{HeightKind, PutMode, Twin};
 
-use crate::common::{EVERY_KIND, batch, collection, every_value, id, layout, survey, write_node};
+use crate::common::{
+    EVERY_KIND, batch, collection, every_value, heights, id, layout, survey, write_node,
+};
 
 fn every_geometry() -> Vec<Option<Geometry<f64>>> {
     let square = polygon![
@@ -97,6 +99,7 @@ fn a_survey_comes_back_with_its_heights() {
         }
     }
     let mut change = twin.begin().unwrap();
+    let heights = heights(&mut change, &grid);
     let mut points = change.begin_survey(layout()).unwrap();
     let [below, ..] = VoxelKey::ROOT.children();
     write_node(&mut points, VoxelKey::ROOT, &batch(1000));
@@ -105,8 +108,7 @@ fn a_survey_comes_back_with_its_heights() {
         .put_survey(
             survey("flight-2026"),
             points,
-            &grid,
-            &grid,
+            heights,
             PutMode::Create,
             "{}",
         )
@@ -116,7 +118,7 @@ fn a_survey_comes_back_with_its_heights() {
     let view = twin.snapshot().unwrap().view(Access::Everything);
     let flight = view.survey("flight-2026").unwrap();
     assert_eq!(flight.meta().point_count, 1500);
-    for kind in [HeightKind::Terrain, HeightKind::Surface] {
+    for kind in HeightKind::ALL {
         for point in [
             [150_000.5, 6_500_599.5],
             [150_255.9, 6_500_400.3],
@@ -153,5 +155,5 @@ fn a_survey_comes_back_with_its_heights() {
 
     let report = store::check(dir.path()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
-    assert_eq!((report.files, report.features), (5, 1500));
+    assert_eq!((report.files, report.features), (6, 1500));
 }

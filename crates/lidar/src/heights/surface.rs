@@ -1,6 +1,8 @@
 //! The surface: the highest return of each cell, mended a little.
 
-use crate::scene::{Scene, around, low_noise, map, square};
+use model::PointBatch;
+
+use super::window::Window;
 use crate::threads::for_each_row;
 
 /// A return that is higher than all others within two cells by this much is noise: a bird,
@@ -14,32 +16,49 @@ const MIN_OTHERS: usize = 6;
 /// went through a crown or a skylight.
 const PIT_M: f32 = 1.5;
 
-/// Returns the highest return of every cell; NaN where there is none.
+/// The surface of all cells.
+pub(super) struct Surface {
+    /// The highest return; NaN where there is none.
+    pub(super) values: Vec<f32>,
+    /// One where there is a return, else zero.
+    pub(super) has_return: Vec<f32>,
+}
+
+/// The highest and the second highest return of a cell; NaN where there were too few.
+#[derive(Debug, Clone, Copy)]
+struct Top {
+    highest: f32,
+    second: f32,
+}
+
+/// Gathers the highest return of every cell.
 ///
 /// Isolated high returns give way to the next one below, pits are filled with the middle of
 /// their neighbours, and gaps of a cell or two are interpolated.
-pub(crate) fn surface(scene: &Scene) -> Vec<f32> {
-    let columns = scene.columns;
-    let noise = low_noise(scene);
-    let highest = map(scene, |scene, column, row| {
-        let cell = scene.at(column, row);
-        if noise[row * columns + column] && cell.highest <= cell.lowest {
-            return f32::NAN;
-        }
-        let limit = cell.highest - ISOLATED_M;
-        let mut company = cell.second_highest > limit;
+pub(super) fn surface(window: &Window, points: &PointBatch) -> Surface {
+    let columns = window.columns;
+    let tops = gather(window, points);
+    let has_return = tops
+        .iter()
+        .map(|top| if top.highest.is_nan() { 0.0 } else { 1.0 })
+        .collect();
+    let highest: Vec<f32> = tops.iter().map(|top| top.highest).collect();
+    let kept = map(&highest, columns, |values, column, row| {
+        let top = tops[row * columns + column];
+        let limit = top.highest - ISOLATED_M;
+        let mut has_company = top.second > limit;
         let mut present = 0;
-        around(scene, column, row, 2, |other, _| {
+        for_window(values, columns, column, row, 2, |other, _| {
             present += 1;
-            company |= other.highest > limit;
+            has_company |= other > limit;
         });
-        if company || present < MIN_OTHERS {
-            cell.highest
+        if has_company || present < MIN_OTHERS {
+            top.highest
         } else {
-            cell.second_highest
+            top.second
         }
     });
-    let filled = map_values(&highest, columns, |values, column, row| {
+    let filled = map(&kept, columns, |values, column, row| {
         let value = values[row * columns + column];
         let mut neighbours = [f32::INFINITY; 8];
         let mut count = 0;
@@ -57,28 +76,43 @@ pub(crate) fn surface(scene: &Scene) -> Vec<f32> {
             value
         }
     });
-    map_values(&filled, columns, |values, column, row| {
+    let values = map(&filled, columns, |values, column, row| {
         let value = values[row * columns + column];
         if value.is_nan() && is_gap(values, columns, column, row) {
             let (mut sum, mut weights) = (0.0, 0.0);
-            for_window(
-                values,
-                columns,
-                column,
-                row,
-                2,
-                |neighbour, squared_distance| {
-                    sum += neighbour / squared_distance;
-                    weights += 1.0 / squared_distance;
-                },
-            );
+            for_window(values, columns, column, row, 2, |neighbour, squared| {
+                sum += neighbour / squared;
+                weights += 1.0 / squared;
+            });
             sum / weights
         } else {
             value
         }
-    })
+    });
+    Surface { values, has_return }
 }
 
+#[expect(
+    clippy::neg_cmp_op_on_partial_ord,
+    reason = "comparisons with the NaN of an empty cell are false, and must count as true"
+)]
+fn gather(window: &Window, points: &PointBatch) -> Vec<Top> {
+    let empty = Top {
+        highest: f32::NAN,
+        second: f32::NAN,
+    };
+    let mut tops = vec![empty; window.len()];
+    window.for_each_point(points, |cell, i| {
+        let (top, z) = (&mut tops[cell], points.z[i] as f32);
+        if !(z <= top.highest) {
+            top.second = top.highest;
+            top.highest = z;
+        } else if !(z <= top.second) {
+            top.second = z;
+        }
+    });
+    tops
+}
 /// Whether an empty cell has values on two opposite sides, at most three cells apart.
 fn is_gap(values: &[f32], columns: usize, column: usize, row: usize) -> bool {
     let rows = values.len() / columns;
@@ -99,7 +133,7 @@ fn is_gap(values: &[f32], columns: usize, column: usize, row: usize) -> bool {
         })
 }
 
-fn map_values(
+fn map(
     values: &[f32],
     columns: usize,
     of: impl Fn(&[f32], usize, usize) -> f32 + Sync + Send,
@@ -126,7 +160,8 @@ fn for_window(
         for c in column.saturating_sub(radius)..=(column + radius).min(columns - 1) {
             let value = values[r * columns + c];
             if (c, r) != (column, row) && !value.is_nan() {
-                see(value, square(c.abs_diff(column), r.abs_diff(row)));
+                let away = c.abs_diff(column).pow(2) + r.abs_diff(row).pow(2);
+                see(value, away as f32);
             }
         }
     }
