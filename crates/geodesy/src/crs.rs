@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::pj::{self, Kind, Object};
@@ -57,6 +58,14 @@ pub enum Error {
         /// Its id, or what stands where the id should.
         id: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A geoid grid is missing or cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Geoid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// PROJ cannot work on this machine.

@@ -1,4 +1,4 @@
-//! Coordinate reference systems, transformations and tile matrix sets.
+//! Coordinate reference systems, transformations, the geoid and tile matrix sets.
 //!
 //! Everything that this crate takes and gives is in *map order*: x to the east
 //! or longitude first, y to the north or latitude second, whatever the axis order
@@ -13,6 +13,7 @@
 mod crs;
 mod database;
 mod fast;
+mod geoid;
 mod pj;
 #[cfg(test)]
 mod testdata;
@@ -20,5 +21,6 @@ mod tms;
 mod transform;
 
 pub use crs::{AxisOrder, Crs, Error};
+pub use geoid::Geoid;
 pub use tms::{TileMatrix, TileMatrixSet};
 pub use transform::Transform;
