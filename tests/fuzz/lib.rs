@@ -53,6 +53,7 @@ pub fn survey(name: &str, bytes: &[u8]) {
         target: sweref99_tm(),
         crs: Some(sweref99_tm()),
         vertical: None,
+        geoid: None,
     };
     if let Ok(reader) = SurveyReader::open(&[path], &options) {
         let Ok(blocks) = reader.partition(folder.path(), 64 << 20, &mut |_| {}) else {

@@ -32,6 +32,7 @@ fn main() -> anyhow::Result<()> {
         target: crs.clone(),
         crs: Some(crs),
         vertical: None,
+        geoid: None,
     };
     let start = Instant::now();
     let scratch = std::env::temp_dir();

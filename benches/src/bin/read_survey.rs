@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<()> {
         target: crs.clone(),
         crs: Some(crs),
         vertical: None,
+        geoid: None,
     };
     let reader = SurveyReader::open(&paths, &options)?;
     let blocks = reader.partition(&std::env::temp_dir(), DEFAULT_MEMORY_BYTES, &mut |_| {})?;

@@ -92,9 +92,14 @@ pub(crate) struct Ingest {
     /// CRS of the source, over what it says.
     #[arg(long, value_name = "CODE")]
     pub(crate) crs: Option<String>,
-    /// Vertical datum of a survey, over what it says, such as EPSG:5613 for RH 2000.
+    /// Vertical datum of a survey, over what it says: a code such as EPSG:5613 for RH 2000,
+    /// "ellipsoidal" for heights above the ellipsoid, or "unknown".
     #[arg(long, value_name = "CODE")]
     pub(crate) vertical: Option<String>,
+    /// Geoid grid (GeoTIFF of PROJ) that makes elevations of heights above the ellipsoid
+    /// [default: heights.geoid of twin.toml, else what PROJ's folders have].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) geoid: Option<PathBuf>,
     /// Side of a terrain cell in metres [default: 0.5 or 1, coarser where points are sparse].
     #[arg(long, value_name = "M")]
     pub(crate) cell_size: Option<f64>,

@@ -58,7 +58,11 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Configuration> {
         );
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    parse(&text).with_context(|| path.display().to_string())
+    let mut configuration = parse(&text).with_context(|| path.display().to_string())?;
+    if let Some(geoid) = &mut configuration.settings.geoid {
+        *geoid = dir.join(&geoid);
+    }
+    Ok(configuration)
 }
 
 /// Writes the configuration of a new twin.
@@ -94,6 +98,7 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
             collections,
             relations,
             public_url: file.server.public_url,
+            geoid: file.heights.geoid,
         },
         sources: file.source,
     })
@@ -106,6 +111,8 @@ struct File {
     crs: String,
     #[serde(default)]
     server: Server,
+    #[serde(default)]
+    heights: Heights,
     #[serde(default)]
     department: Vec<Department>,
     #[serde(default)]
@@ -120,6 +127,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Server {
     public_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Heights {
+    /// Relative to the folder of `twin.toml`.
+    geoid: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

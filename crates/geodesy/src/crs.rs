@@ -97,7 +97,8 @@ const MIN_CONFIDENCE: i32 = 70;
 /// and its [`Crs::code`] is then that definition as WKT 2 on one line, which
 /// [`Crs::from_code`] takes back.
 ///
-/// Two are equal if their codes, horizontal and vertical, are.
+/// Two are equal if their codes, horizontal and vertical, are, and both or neither have
+/// heights above the ellipsoid.
 #[derive(Clone)]
 pub struct Crs(Arc<Facts>);
 
@@ -110,6 +111,8 @@ struct Facts {
     is_geographic: bool,
     unit_m: Option<f64>,
     vertical: Option<Vertical>,
+    /// Metres in one unit of the third axis, if that counts from the ellipsoid.
+    ellipsoidal_unit_m: Option<f64>,
 }
 
 struct Vertical {
@@ -205,6 +208,7 @@ impl Crs {
             is_geographic: facts.is_geographic,
             unit_m: facts.unit_m,
             vertical: Some(vertical),
+            ellipsoidal_unit_m: None,
         })))
     }
 
@@ -271,6 +275,12 @@ impl Crs {
     /// Metres in one unit of the vertical part.
     pub fn vertical_unit_m(&self) -> Option<f64> {
         self.0.vertical.as_ref().map(|part| part.unit_m)
+    }
+
+    /// Metres in one unit of height above the ellipsoid, if the CRS was given with such a
+    /// third axis, as EPSG:4979 has it. Its [`Crs::code`] is that of the two others.
+    pub fn ellipsoidal_unit_m(&self) -> Option<f64> {
+        self.0.ellipsoidal_unit_m
     }
 
     /// WKT 1 (GDAL flavour), which LAS and GeoTIFF readers know. It includes the
@@ -348,6 +358,7 @@ impl PartialEq for Crs {
         self.code() == other.code()
             && self.vertical_code() == other.vertical_code()
             && self.vertical_name() == other.vertical_name()
+            && self.ellipsoidal_unit_m() == other.ellipsoidal_unit_m()
     }
 }
 
@@ -368,6 +379,7 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
     };
     let mut object = object;
     let mut height = None;
+    let mut ellipsoidal_unit_m = None;
     // A compound CRS wraps at most a bound one, which wraps a plain one with a height
     // axis: three layers. More would be a definition made to be unreasonable.
     for _ in 0..4 {
@@ -383,8 +395,10 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
                 object.part(0)
             }
             Kind::Bound => object.source(),
-            Kind::Geographic3d => object.without_height(),
-            Kind::Projected if object.axes().len() > 2 => object.without_height(),
+            Kind::Geographic3d | Kind::Projected if object.axes().len() > 2 => {
+                ellipsoidal_unit_m = object.axes().get(2).map(|axis| axis.unit_factor);
+                object.without_height()
+            }
             _ => break,
         };
         object = inner.ok_or_else(|| unusable("its horizontal part cannot be read"))?;
@@ -422,7 +436,9 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
         ("north" | "south", "north" | "south") => AxisOrder::NorthEast,
         _ => return Err(unusable("its axes do not point east and north")),
     };
-    let code = match object.id().or_else(|| identified(&object)) {
+    let without_third_axis = || ellipsoidal_unit_m.and_then(|_| namesake(&object));
+    let known = object.id().or_else(|| identified(&object));
+    let code = match known.or_else(without_third_axis) {
         Some(code) => code,
         None => object
             .wkt2()
@@ -437,6 +453,7 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
         is_geographic,
         unit_m: (!is_geographic).then_some(first.unit_factor),
         vertical: height,
+        ellipsoidal_unit_m,
     })))
 }
 
@@ -483,6 +500,19 @@ fn identified(object: &Object<'_>) -> Option<String> {
         .filter(|(_, confidence)| *confidence == best);
     let (code, _) = best_ones.next()?;
     (best >= MIN_CONFIDENCE && best_ones.next().is_none()).then(|| code.clone())
+}
+
+/// The code of the one CRS of the EPSG database that a CRS whose third axis was taken away
+/// is, but for the order of its axes, which WKT 1 does not know.
+fn namesake(object: &Object<'_>) -> Option<String> {
+    let candidates = object.identify("EPSG");
+    let [(code, confidence)] = candidates.as_slice() else {
+        return None;
+    };
+    // At 50, PROJ has found all equivalent but the coordinate system.
+    let crs = (*confidence >= 50).then(|| Crs::from_code(code).ok())??;
+    let unit_m = object.axes().first().map(|axis| axis.unit_factor);
+    (object.name().as_deref() == Some(crs.name()) && unit_m == crs.unit_m()).then(|| code.clone())
 }
 
 /// Returns whether a PROJ text names a file by its path, or by `+init=FILE:SECTION`.
@@ -866,5 +896,29 @@ mod tests {
         let proj = proj::Proj::new_known_crs("EPSG:3006", "EPSG:3857", None).unwrap();
         assert_eq!(proj.lib_info().unwrap().searchpath, ours.to_str().unwrap());
         assert!(!ours.to_str().unwrap().contains("proj-sys"));
+    }
+
+    #[test]
+    fn heights_above_the_ellipsoid_are_told_from_elevations() {
+        for (code, flat) in [("EPSG:4979", "EPSG:4326"), ("EPSG:4977", "EPSG:4619")] {
+            let crs = Crs::from_code(code).unwrap();
+            assert_eq!(crs.code(), flat);
+            assert_eq!(crs.ellipsoidal_unit_m(), Some(1.0));
+            assert_eq!(crs.vertical_code(), None);
+            assert_ne!(crs, Crs::from_code(flat).unwrap());
+            let with_elevations = crs.with_vertical("EPSG:5613").unwrap();
+            assert_eq!(with_elevations.ellipsoidal_unit_m(), None);
+        }
+        for code in ["EPSG:3006", "EPSG:5845"] {
+            assert_eq!(Crs::from_code(code).unwrap().ellipsoidal_unit_m(), None);
+        }
+        // How WKT 1 says it: a vertical datum of type 2002.
+        let flat = Crs::from_code("EPSG:3006").unwrap().wkt1().unwrap();
+        let wkt = format!(
+            "COMPD_CS[\"a\",{flat},VERT_CS[\"Ellipsoid (metre)\",VERT_DATUM[\"Ellipsoid\",2002],UNIT[\"metre\",1]]]"
+        );
+        let crs = Crs::from_definition(&wkt).unwrap();
+        assert_eq!(crs.ellipsoidal_unit_m(), Some(1.0), "{crs:?}");
+        assert_eq!(crs.code(), "EPSG:3006");
     }
 }

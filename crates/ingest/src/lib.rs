@@ -17,6 +17,6 @@ pub use layer::{Layer, LayerOptions, read_layer};
 pub use report::{Finding, Outcome, Report};
 pub use survey::{
     Block, DEFAULT_MEMORY_BYTES, NewClasses, OctreeSummary, SurveyBlocks, SurveyHeader,
-    SurveyOptions, SurveyReader, SurveySummary,
+    SurveyOptions, SurveyReader, SurveySummary, VerticalSource,
 };
 pub use threads::limit_threads;

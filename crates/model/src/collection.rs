@@ -153,6 +153,9 @@ pub struct Survey {
     pub elevation_range_m: [f64; 2],
     /// What elevations are counted from.
     pub vertical: VerticalDatum,
+    /// Name of the geoid grid by which elevations were made of heights above the ellipsoid;
+    /// none if they were delivered as elevations.
+    pub geoid: Option<String>,
     /// First day of the flight, where the points or the header tell it.
     pub flown: Option<Date>,
     /// Where it came from.

@@ -190,6 +190,7 @@ fn elevation(
                 ground_m,
                 surface_m,
                 datum: meta.vertical.clone(),
+                geoid: meta.geoid.clone(),
                 survey: meta.id.clone(),
                 flown: meta.flown,
                 data_origin: meta.data_origin,

@@ -78,6 +78,8 @@ pub struct Elevation {
     pub surface_m: Option<f32>,
     /// What they are counted from.
     pub datum: VerticalDatum,
+    /// Name of the geoid grid that made them of heights above the ellipsoid, if one did.
+    pub geoid: Option<String>,
     /// Which survey they come from.
     pub survey: CollectionId,
     /// When it was flown, where known.

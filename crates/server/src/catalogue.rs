@@ -240,6 +240,7 @@ pub(crate) fn own_members(entry: &Entry) -> Map<String, Value> {
             put("points", json!(survey.point_count));
             put("flown", json!(survey.flown.map(|date| date.to_string())));
             put("datum", json!(datum_text(&survey.vertical)));
+            put("geoid", json!(survey.geoid));
             put("elevation_range_m", json!(survey.elevation_range_m));
         }
     }

@@ -133,6 +133,7 @@ pub fn answer_json(
             "ground": centimetres(elevation.ground_m),
             "surface": centimetres(elevation.surface_m),
             "datum": catalogue::datum_text(&elevation.datum),
+            "geoid": elevation.geoid,
             "survey": elevation.survey.as_str(),
             "flown": elevation.flown.map(|date| date.to_string()),
             "data_origin": elevation.data_origin.map(model::DataOrigin::as_str),

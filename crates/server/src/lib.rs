@@ -55,6 +55,9 @@ pub struct Settings {
     /// Where the server is reached from outside, without a trailing slash; else
     /// taken from each request.
     pub public_url: Option<String>,
+    /// The geoid grid between elevations and heights above the ellipsoid; without one, what
+    /// PROJ's folders have ([`geodesy::Geoid::find`]).
+    pub geoid: Option<std::path::PathBuf>,
 }
 
 /// Text in the two languages of the page.

@@ -191,6 +191,7 @@ async fn tilejson(
         "maxzoom": MAX_ZOOM,
         "tileSize": TILE_SIZE_PX,
         "tvilling:datum": catalogue::datum_text(&survey.meta().vertical),
+        "tvilling:geoid": survey.meta().geoid,
     });
     if drawing == Drawing::Terrain {
         document["encoding"] = json!("mapbox");

@@ -237,6 +237,9 @@ struct RawSurvey {
     bounds: RawBounds,
     elevation_range_m: [String; 2],
     vertical: Option<RawVertical>,
+    /// Absent in catalogs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    geoid: Option<String>,
     flown: Option<Date>,
     source: RawSource,
     data_origin: Option<String>,
@@ -395,6 +398,7 @@ impl From<&SurveyEntry> for RawSurvey {
                 }),
                 VerticalDatum::Unknown => None,
             },
+            geoid: meta.geoid.clone(),
             flown: meta.flown,
             source: RawSource::from(&meta.source),
             data_origin: meta.data_origin.map(|origin| origin.as_str().to_owned()),
@@ -425,6 +429,7 @@ impl TryFrom<RawSurvey> for SurveyEntry {
                     Some(RawVertical { code, name }) => VerticalDatum::Known { code, name },
                     None => VerticalDatum::Unknown,
                 },
+                geoid: raw.geoid,
                 flown: raw.flown,
                 source: raw.source.into(),
                 data_origin: origin(raw.data_origin)?,

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use geodesy::Crs;
 use ingest::{
     DEFAULT_MEMORY_BYTES, LayerOptions, Report, SourceKind, SurveyBlocks, SurveyOptions,
-    SurveyReader,
+    SurveyReader, VerticalSource,
 };
 use jiff::Timestamp;
 use lidar::ClassifyOptions;
@@ -25,7 +25,7 @@ const GROUND: u8 = 2;
 const MIN_GROUND_SHARE: f64 = 0.05;
 
 pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
-    let (twin, _) = super::open(&options.dir)?;
+    let (twin, configuration) = super::open(&options.dir)?;
     let mode = match (options.replace, options.append) {
         (true, _) => PutMode::Replace,
         (_, true) => PutMode::Append,
@@ -37,6 +37,7 @@ pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
         layer: options.layer,
         crs: options.crs,
         vertical: options.vertical,
+        geoid: options.geoid.or(configuration.settings.geoid),
         cell_size_m: options.cell_size,
         title: options.title,
         department: options.department,
@@ -57,6 +58,7 @@ pub(crate) struct Delivery {
     pub(crate) layer: Option<String>,
     pub(crate) crs: Option<String>,
     pub(crate) vertical: Option<String>,
+    pub(crate) geoid: Option<PathBuf>,
     pub(crate) cell_size_m: Option<f64>,
     pub(crate) title: Option<String>,
     pub(crate) department: Option<String>,
@@ -127,19 +129,23 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
 
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
     let target = Crs::from_code(twin.crs_code())?;
-    let crs_wkt = target.wkt1()?;
     let vertical = delivery
         .vertical
         .as_deref()
         .map(|code| vertical(code, &target))
         .transpose()?;
     let options = SurveyOptions {
-        target,
+        target: target.clone(),
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
         vertical,
+        geoid: delivery.geoid.clone(),
     };
     let reader = SurveyReader::open(&delivery.sources, &options)?;
     let header = reader.header().clone();
+    let crs_wkt = match &header.vertical {
+        VerticalDatum::Known { code, .. } => target.with_vertical(code)?.wkt1()?,
+        VerticalDatum::Unknown => target.wkt1()?,
+    };
     // Held for all of the work: a second writer learns at once that it must wait.
     let mut transaction = twin.begin()?;
     let bar = output::progress(delivery.collection.as_str(), header.claimed_points);
@@ -161,6 +167,7 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         bounds: summary.bounds,
         elevation_range_m: summary.elevation_range_m,
         vertical: header.vertical.clone(),
+        geoid: header.geoid.clone(),
         flown: summary.flown,
         source: source(delivery),
         data_origin: header.data_origin,
@@ -178,7 +185,21 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
         )
     };
     object["classification"] = json!(classes);
-    Ok((object, format!("{text}{sentence}\n")))
+    let datum = match &header.vertical {
+        VerticalDatum::Known { name, code } => {
+            object["datum"] = json!(code);
+            name.as_str()
+        }
+        VerticalDatum::Unknown => "an unknown vertical datum",
+    };
+    let by_grid = header.geoid.as_ref().map_or_else(String::new, |grid| {
+        format!(", made of heights above the ellipsoid by {grid}")
+    });
+    object["geoid"] = json!(header.geoid);
+    Ok((
+        object,
+        format!("{text}{sentence}\nelevations in {datum}{by_grid}\n"),
+    ))
 }
 
 /// Classifies the points, unless their classes are trusted, and writes them as an octree.
@@ -255,17 +276,22 @@ fn check_ground(classes: &[u64; 256], delivery: &Delivery) -> anyhow::Result<()>
     Ok(())
 }
 
-fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalDatum> {
+fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalSource> {
     if code == "unknown" {
-        return Ok(VerticalDatum::Unknown);
+        return Ok(VerticalSource::Datum(VerticalDatum::Unknown));
     }
-    let compound = target
-        .with_vertical(code)
-        .with_context(|| format!("--vertical {code}: give a code such as EPSG:5613, or unknown"))?;
-    Ok(VerticalDatum::Known {
+    // A three-dimensional CRS, such as EPSG:4979, is another way to say it.
+    let has_ellipsoidal = |crs: Crs| crs.ellipsoidal_unit_m().is_some();
+    if code == "ellipsoidal" || Crs::from_code(code).is_ok_and(has_ellipsoidal) {
+        return Ok(VerticalSource::Ellipsoid);
+    }
+    let compound = target.with_vertical(code).with_context(|| {
+        format!("--vertical {code}: give a code such as EPSG:5613, ellipsoidal, or unknown")
+    })?;
+    Ok(VerticalSource::Datum(VerticalDatum::Known {
         code: compound.vertical_code().unwrap_or(code).to_owned(),
         name: compound.vertical_name().unwrap_or(code).to_owned(),
-    })
+    }))
 }
 
 fn title(delivery: &Delivery) -> String {

@@ -53,9 +53,17 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             source: &meta.source,
             report: survey.report()?,
         };
-        let mut object = add(kept, &format!("{} points, {datum}", meta.point_count))?;
+        let by_grid = meta
+            .geoid
+            .as_ref()
+            .map_or_else(String::new, |grid| format!(" by {grid}"));
+        let mut object = add(
+            kept,
+            &format!("{} points, {datum}{by_grid}", meta.point_count),
+        )?;
         object["points"] = json!(meta.point_count);
         object["vertical"] = json!(datum);
+        object["geoid"] = json!(meta.geoid);
         object["flown"] = json!(meta.flown.map(|day| day.to_string()));
         surveys.push(object);
     }

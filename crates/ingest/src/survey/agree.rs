@@ -121,6 +121,7 @@ fn own_steps(files: &[SurveyFile]) -> Option<[[f64; 3]; 2]> {
     let same = files.iter().all(|file| {
         file.to_target.is_identity()
             && file.meaning.z_unit_m == 1.0
+            && file.shift.is_none()
             && file.header.scale == scale
             && file.header.offset == offset
     });

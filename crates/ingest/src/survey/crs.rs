@@ -7,6 +7,7 @@ use model::VerticalDatum;
 
 use super::SurveyOptions;
 use super::header::FileHeader;
+use super::vertical::VerticalSource;
 
 // Keys of GeoTIFF, by their names in OGC 19-008r4.
 const MODEL_TYPE: u16 = 1024;
@@ -18,6 +19,8 @@ const PROJ_LINEAR_UNITS: u16 = 3076;
 const VERTICAL: u16 = 4096;
 const VERTICAL_UNITS: u16 = 4099;
 
+/// Values of the vertical key that older GeoTIFF wrote for heights above an ellipsoid.
+const ELLIPSOID_HEIGHTS: std::ops::RangeInclusive<u16> = 5001..=5035;
 /// Value of a key that means "described by other keys".
 const USER_DEFINED: u16 = 32767;
 /// Value of the model type for coordinates from the middle of the Earth.
@@ -29,7 +32,7 @@ pub(super) struct Meaning {
     /// CRS of x and y.
     pub(super) crs: Crs,
     /// What z is counted from.
-    pub(super) vertical: VerticalDatum,
+    pub(super) vertical: VerticalSource,
     /// Metres in one unit of z.
     pub(super) z_unit_m: f64,
     /// What had to be assumed: short codes and explanations.
@@ -47,16 +50,18 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
         Some(crs) => Stated {
             crs: crs.clone(),
             z_unit_m: None,
+            ellipsoid_by_key: false,
         },
         None => stated(header, &mut notes)?,
     };
     let crs = stated.crs;
-    let vertical = match &options.vertical {
+    let mut vertical = match &options.vertical {
         Some(vertical) => vertical.clone(),
+        None if stated.ellipsoid_by_key => VerticalSource::Ellipsoid,
         None => vertical_of(&crs),
     };
     let unit_by_option = match &options.vertical {
-        Some(VerticalDatum::Known { code, .. }) => crs
+        Some(VerticalSource::Datum(VerticalDatum::Known { code, .. })) => crs
             .with_vertical(code)
             .ok()
             .and_then(|crs| crs.vertical_unit_m()),
@@ -64,6 +69,7 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
     };
     let z_unit_m = unit_by_option
         .or_else(|| crs.vertical_unit_m())
+        .or_else(|| crs.ellipsoidal_unit_m())
         .or(stated.z_unit_m)
         .unwrap_or_else(|| {
             let unit_m = crs.unit_m().unwrap_or(1.0);
@@ -78,6 +84,12 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
             }
             unit_m
         });
+    // Such a datum is called after its unit, and what is kept is in metres.
+    if z_unit_m != 1.0
+        && let VerticalSource::Datum(VerticalDatum::Known { name, .. }) = &mut vertical
+    {
+        name.push_str(", in metres");
+    }
     Ok(Meaning {
         crs,
         vertical,
@@ -90,6 +102,8 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
 struct Stated {
     crs: Crs,
     z_unit_m: Option<f64>,
+    /// Whether a key of its own says that z is a height above the ellipsoid.
+    ellipsoid_by_key: bool,
 }
 
 fn stated(header: &FileHeader, notes: &mut Vec<(&'static str, String)>) -> Result<Stated, String> {
@@ -99,6 +113,7 @@ fn stated(header: &FileHeader, notes: &mut Vec<(&'static str, String)>) -> Resul
         Some(crs.map(|crs| Stated {
             crs,
             z_unit_m: None,
+            ellipsoid_by_key: false,
         }))
     };
     let keys = || by_keys(header);
@@ -133,14 +148,17 @@ fn stated(header: &FileHeader, notes: &mut Vec<(&'static str, String)>) -> Resul
     })
 }
 
-fn vertical_of(crs: &Crs) -> VerticalDatum {
-    match (crs.vertical_code(), crs.vertical_name()) {
+fn vertical_of(crs: &Crs) -> VerticalSource {
+    if crs.ellipsoidal_unit_m().is_some() {
+        return VerticalSource::Ellipsoid;
+    }
+    VerticalSource::Datum(match (crs.vertical_code(), crs.vertical_name()) {
         (Some(code), name) => VerticalDatum::Known {
             code: code.to_owned(),
             name: name.unwrap_or(code).to_owned(),
         },
         (None, _) => VerticalDatum::Unknown,
-    }
+    })
 }
 
 /// Reads the GeoTIFF keys; none if they name no CRS.
@@ -167,8 +185,17 @@ fn by_keys(header: &FileHeader) -> Option<Result<Stated, String>> {
         (None, _, Some(code)) => Crs::from_code(&format!("EPSG:{code}")).map_err(|e| e.to_string()),
         _ => return None,
     };
+    let z_unit = named(VERTICAL_UNITS);
+    if let Some(code) = z_unit
+        && unit_m(code).is_none()
+    {
+        return Some(Err(format!(
+            "its elevations are in the unit EPSG:{code}, which is not known here: convert it to metres"
+        )));
+    }
     Some(crs.map(|crs| {
-        let vertical = named(VERTICAL).map(|code| match code {
+        let by_key = named(VERTICAL);
+        let vertical = by_key.map(|code| match code {
             // Older GeoTIFF wrote datums here where EPSG has vertical CRSs.
             5102 => "EPSG:5702".to_owned(),
             5103 => "EPSG:5703".to_owned(),
@@ -179,7 +206,8 @@ fn by_keys(header: &FileHeader) -> Option<Result<Stated, String>> {
             .unwrap_or(crs);
         Stated {
             crs,
-            z_unit_m: keys.short(VERTICAL_UNITS).and_then(unit_m),
+            z_unit_m: z_unit.and_then(unit_m),
+            ellipsoid_by_key: by_key.is_some_and(|code| ELLIPSOID_HEIGHTS.contains(&code)),
         }
     }))
 }

@@ -69,6 +69,13 @@ fn decode(
         ..Tally::default()
     };
     tally.look_at(&mut points, header);
+    in_metres(&mut points, file);
+    if let Some(shift) = &file.shift
+        && let Some(keep) = shift.apply(&mut points)
+    {
+        tally.outside_geoid = left_out(&keep);
+        records::retain(&mut points, &keep);
+    }
     if let Some(keep) = transform(&mut points, file) {
         tally.out_of_domain = left_out(&keep);
         records::retain(&mut points, &keep);
@@ -89,16 +96,19 @@ fn left_out(keep: &[bool]) -> u64 {
     keep.iter().filter(|kept| !**kept).count() as u64
 }
 
-/// Puts a batch in the target CRS, and elevations in metres. Returns which points have a
-/// place there, unless all have.
-///
-/// Where nothing is to be changed, nothing is, to the bit.
-fn transform(batch: &mut PointBatch, file: &SurveyFile) -> Option<Vec<bool>> {
+/// Puts elevations in metres; where they are, nothing changes, to the bit.
+fn in_metres(batch: &mut PointBatch, file: &SurveyFile) {
     if file.meaning.z_unit_m != 1.0 {
         for z in &mut batch.z {
             *z *= file.meaning.z_unit_m;
         }
     }
+}
+
+/// Puts a batch in the target CRS. Returns which points have a place there, unless all have.
+///
+/// Where nothing is to be changed, nothing is, to the bit.
+fn transform(batch: &mut PointBatch, file: &SurveyFile) -> Option<Vec<bool>> {
     if file.to_target.is_identity() {
         return None;
     }

@@ -11,9 +11,14 @@ use super::SurveyOptions;
 use super::crs::{self, Meaning};
 use super::header::FileHeader;
 use super::tally::Tally;
+use super::vertical::{GeoidOnDemand, GeoidShift, VerticalSource};
 
 /// Metres in a degree of latitude, near enough to tell how fine coordinates in degrees are.
 const DEGREE_M: f64 = 111_320.0;
+
+/// Elevations that come through the geoid are kept in steps of a millimetre at the coarsest:
+/// rounding to coarser ones a second time would cost what the geoid model is good for.
+const GEOID_STEP_M: f64 = 0.001;
 
 /// Seconds from the Unix epoch to that of GPS, 1980-01-06.
 const GPS_EPOCH_UNIX_S: i64 = 315_964_800;
@@ -33,19 +38,40 @@ pub(super) struct SurveyFile {
     pub(super) header: FileHeader,
     pub(super) meaning: Meaning,
     pub(super) to_target: Transform,
+    /// Where z is a height above the ellipsoid.
+    pub(super) shift: Option<GeoidShift>,
 }
 
 impl SurveyFile {
-    pub(super) fn open(path: &Path, options: &SurveyOptions) -> Result<SurveyFile, String> {
+    pub(super) fn open(
+        path: &Path,
+        options: &SurveyOptions,
+        geoid: &mut GeoidOnDemand,
+    ) -> Result<SurveyFile, String> {
         let mut file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
         let header = FileHeader::read(&mut file, path)?;
-        let meaning = crs::meaning(&header, options)?;
+        let mut meaning = crs::meaning(&header, options)?;
+        let shift = match meaning.vertical {
+            VerticalSource::Ellipsoid => Some(GeoidShift::new(&meaning.crs, geoid)?),
+            VerticalSource::Datum(_) => None,
+        };
+        if let Some(shift) = &shift {
+            meaning.notes.push((
+                "ellipsoidal_heights",
+                format!(
+                    "heights above the ellipsoid were made elevations in {} by the geoid grid {}",
+                    VerticalSource::Datum(shift.datum()).name(),
+                    shift.grid()
+                ),
+            ));
+        }
         let to_target = Transform::new(&meaning.crs, &options.target).map_err(|e| e.to_string())?;
         Ok(SurveyFile {
             path: path.to_owned(),
             header,
             meaning,
             to_target,
+            shift,
         })
     }
 
@@ -62,19 +88,30 @@ impl SurveyFile {
         if self.meaning.vertical != first.meaning.vertical {
             return Err(format!(
                 "has elevations in {}, but {} in {}; {together} --vertical what both are",
-                datum_name(&self.meaning.vertical),
+                self.meaning.vertical.name(),
                 first.path.display(),
-                datum_name(&first.meaning.vertical)
+                first.meaning.vertical.name()
             ));
         }
         Ok(())
+    }
+
+    /// What elevations are counted from, once they are in the twin.
+    pub(super) fn datum(&self) -> VerticalDatum {
+        match (&self.shift, &self.meaning.vertical) {
+            (Some(shift), _) => shift.datum(),
+            (None, VerticalSource::Datum(datum)) => datum.clone(),
+            (None, VerticalSource::Ellipsoid) => VerticalDatum::Unknown,
+        }
     }
 
     /// Steps of x, y and z in metres.
     pub(super) fn scale_m(&self) -> [f64; 3] {
         let unit_m = self.meaning.crs.unit_m().unwrap_or(DEGREE_M);
         let [x, y, z] = self.header.scale.map(f64::abs);
-        [x * unit_m, y * unit_m, z * self.meaning.z_unit_m]
+        let z_m = z * self.meaning.z_unit_m;
+        let coarsest = self.shift.as_ref().map_or(f64::INFINITY, |_| GEOID_STEP_M);
+        [x * unit_m, y * unit_m, z_m.min(coarsest)]
     }
 
     /// First day of the flight, by the points; else the day on which the file was made.
@@ -97,12 +134,5 @@ impl SurveyFile {
             Some(date).filter(|date| known(date) && date.year() == new_year.year())
         };
         by_points().or_else(by_header)
-    }
-}
-
-fn datum_name(vertical: &VerticalDatum) -> &str {
-    match vertical {
-        VerticalDatum::Known { name, .. } => name,
-        VerticalDatum::Unknown => "an unknown datum",
     }
 }

@@ -6,6 +6,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `file`, `header`, `crs` | open a file, hold its claims against it, tell what its coordinates mean |
+//! | `vertical` | heights above the ellipsoid to elevations |
 //! | `chunks`, `codec`, `records` | cut its points into parts, unpack them, turn them into columns |
 //! | `decode`, `tally` | put them in the twin's CRS, and count what is odd |
 //! | `agree`, `extra` | what points are kept as where files differ; extra bytes |
@@ -36,6 +37,7 @@ mod scratch;
 mod squares;
 mod tally;
 mod threads;
+mod vertical;
 
 use std::path::{Path, PathBuf};
 
@@ -48,10 +50,12 @@ use crate::report::{Outcome, Report};
 use file::SurveyFile;
 use records::Columns;
 use tally::note;
+use vertical::GeoidOnDemand;
 
 pub use blocks::{Block, SurveyBlocks};
 pub use octree::{NewClasses, OctreeSummary};
 pub use partition::DEFAULT_MEMORY_BYTES;
+pub use vertical::VerticalSource;
 
 /// How to read a survey.
 #[derive(Debug, Clone)]
@@ -61,7 +65,10 @@ pub struct SurveyOptions {
     /// The CRS of the files; over what they say.
     pub crs: Option<Crs>,
     /// What elevations are counted from; over what the files say.
-    pub vertical: Option<VerticalDatum>,
+    pub vertical: Option<VerticalSource>,
+    /// The geoid grid for heights above the ellipsoid; without one, what PROJ's folders have.
+    /// It is read only if a file has such heights.
+    pub geoid: Option<PathBuf>,
 }
 
 /// What is known of a survey before its points are read.
@@ -69,8 +76,10 @@ pub struct SurveyOptions {
 pub struct SurveyHeader {
     /// Points that the headers claim; a claim, not a fact.
     pub claimed_points: u64,
-    /// What elevations are counted from.
+    /// What elevations are counted from, once they are in the twin.
     pub vertical: VerticalDatum,
+    /// Name of the geoid grid, if the files have heights above the ellipsoid.
+    pub geoid: Option<String>,
     /// Whether points carry GPS time, RGB and near infrared.
     pub has_gps_time: bool,
     /// Whether points carry colour.
@@ -123,12 +132,14 @@ impl SurveyReader {
     pub fn open(paths: &[PathBuf], options: &SurveyOptions) -> Result<SurveyReader, Error> {
         let mut report = Report::default();
         let mut files: Vec<SurveyFile> = Vec::new();
+        let mut geoid = GeoidOnDemand::new(options.geoid.as_deref());
         for (i, path) in paths.iter().enumerate() {
             if paths[..i].contains(path) {
                 let what = "is named twice: name each file of a survey once".to_owned();
                 return Err(refused(path, what));
             }
-            let file = SurveyFile::open(path, options).map_err(|what| refused(path, what))?;
+            let file =
+                SurveyFile::open(path, options, &mut geoid).map_err(|what| refused(path, what))?;
             if let Some(first) = files.first() {
                 file.check_belongs_with(first)
                     .map_err(|what| refused(path, what))?;
@@ -154,7 +165,8 @@ impl SurveyReader {
             claimed_points: files
                 .iter()
                 .fold(0, |sum, file| sum.saturating_add(file.header.points)),
-            vertical: first.meaning.vertical.clone(),
+            vertical: first.datum(),
+            geoid: first.shift.as_ref().map(|shift| shift.grid().to_owned()),
             has_gps_time: columns.gps_time,
             has_rgb: columns.rgb,
             has_nir: columns.nir,

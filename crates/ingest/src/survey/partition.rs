@@ -142,7 +142,19 @@ impl Gathered {
         let path = first_path(files);
         let [west, south, low] = self.tally.min;
         let [east, north, high] = self.tally.max;
-        let bounds = Bounds::new(west, south, east, north).map_err(|_| nothing(path))?;
+        let bounds = Bounds::new(west, south, east, north).map_err(|_| {
+            match files.first().and_then(|file| file.shift.as_ref()) {
+                Some(shift) if self.tally.outside_geoid > 0 => refused(
+                    path,
+                    format!(
+                        "has heights above the ellipsoid, and all of its {} points lie outside the geoid grid {}: give a grid for that place with --geoid FILE, or the right --crs",
+                        self.tally.outside_geoid,
+                        shift.grid()
+                    ),
+                ),
+                _ => nothing(path),
+            }
+        })?;
         let summary = SurveySummary {
             bounds,
             elevation_range_m: [low, high],

@@ -19,6 +19,7 @@ pub(super) struct Tally {
     pub(super) noise: u64,
     pub(super) outside_header_bounds: u64,
     pub(super) out_of_domain: u64,
+    pub(super) outside_geoid: u64,
     pub(super) out_of_reach: u64,
     pub(super) gps_time_not_finite: u64,
     pub(super) first_gps_time_s: Option<f64>,
@@ -37,6 +38,7 @@ impl Default for Tally {
             noise: 0,
             outside_header_bounds: 0,
             out_of_domain: 0,
+            outside_geoid: 0,
             out_of_reach: 0,
             gps_time_not_finite: 0,
             first_gps_time_s: None,
@@ -81,6 +83,7 @@ impl Tally {
         self.noise += other.noise;
         self.outside_header_bounds += other.outside_header_bounds;
         self.out_of_domain += other.out_of_domain;
+        self.outside_geoid += other.outside_geoid;
         self.out_of_reach += other.out_of_reach;
         self.gps_time_not_finite += other.gps_time_not_finite;
         self.first_gps_time_s = match (self.first_gps_time_s, other.first_gps_time_s) {
@@ -141,6 +144,12 @@ impl Tally {
             Outcome::LeftOut,
             self.out_of_domain,
             "have no place in the twin's CRS",
+        );
+        finding(
+            "outside_geoid",
+            Outcome::LeftOut,
+            self.outside_geoid,
+            "lie outside the geoid grid, so that their heights above the ellipsoid cannot be made elevations",
         );
         finding(
             "out_of_reach",

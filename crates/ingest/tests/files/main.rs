@@ -11,3 +11,4 @@ mod kept;
 mod layers;
 mod octrees;
 mod surveys;
+mod vertical;

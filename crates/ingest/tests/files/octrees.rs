@@ -16,6 +16,7 @@ pub(crate) fn options() -> SurveyOptions {
         target: crs("EPSG:3006"),
         crs: Some(crs("EPSG:3006")),
         vertical: None,
+        geoid: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary};
+use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary, VerticalSource};
 use model::{PointBatch, VerticalDatum};
 
 use crate::common::{all_points, crs, in_order, made, shared, write};
@@ -12,6 +12,7 @@ fn options(target: &str, crs_code: Option<&str>) -> SurveyOptions {
         target: crs(target),
         crs: crs_code.map(crs),
         vertical: None,
+        geoid: None,
     }
 }
 
@@ -411,7 +412,7 @@ fn the_crs_and_datum_come_from_wkt_or_keys_and_coordinates_of_the_same_crs_are_n
             (300.0 * 0.01 + 600_000.0_f64).to_bits()
         );
         assert_eq!(summary.report.findings, []);
-        options.vertical = Some(VerticalDatum::Unknown);
+        options.vertical = Some(VerticalSource::Datum(VerticalDatum::Unknown));
         let reader = SurveyReader::open(&[path], &options).unwrap();
         assert_eq!(reader.header().vertical, VerticalDatum::Unknown);
     }

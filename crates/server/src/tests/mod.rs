@@ -222,6 +222,7 @@ fn settings() -> Settings {
             relation("pipes", "secret_pipes"),
         ],
         public_url: None,
+        geoid: None,
     }
 }
 

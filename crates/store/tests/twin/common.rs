@@ -117,6 +117,7 @@ pub(crate) fn survey(name: &str) -> Survey {
             code: "EPSG:5613".to_owned(),
             name: "RH2000 height".to_owned(),
         },
+        geoid: Some("se_lantmateriet_SWEN17_RH2000".to_owned()),
         flown: Some("2026-05-01".parse().unwrap()),
         source: source(),
         data_origin: None,
