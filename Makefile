@@ -18,6 +18,7 @@ check: build-packages test-packages web
 
 bench: build-packages web
 	benches/run
+	benches/lidar
 
 web:
 	scripts/web

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
+use benches::cpu_s;
 use data_samples::truth::{self, Material};
 use lidar::ClassifyOptions;
 use model::{Bounds, PointBatch};
@@ -32,9 +33,6 @@ const TERRAIN_CELL_M: f64 = 0.5;
 
 /// Ground as steep as this, as rise over run, is a slope in the tables.
 const SLOPE: f64 = 0.15;
-
-/// Processor ticks in a second, as Linux counts them.
-const TICKS_PER_S: f64 = 100.0;
 
 /// A real survey: its files under the shared data, the metre in its units, and whether
 /// what it does not call ground is not ground.
@@ -330,20 +328,6 @@ fn density(points: &PointBatch) -> f64 {
     counts
         .get(counts.len() / 2)
         .map_or(0.0, |count| f64::from(*count) / (SQUARE_M * SQUARE_M))
-}
-
-/// Returns the processor time that this process has taken.
-fn cpu_s() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .collect();
-    let ticks =
-        |i: usize| -> anyhow::Result<f64> { Ok(fields.get(i).context("a field")?.parse()?) };
-    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_S)
 }
 
 /// Whether a delivered class says something: not noise, overlap, or a supplier's own.

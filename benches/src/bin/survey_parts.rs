@@ -1,0 +1,210 @@
+//! The parts of a survey's way into a twin, each measured apart: reading into squares,
+//! classes, the octree with its encoding, terrain and surface.
+//!
+//! Usage: `survey_parts CRS MEMORY_MB FILE…`, or `survey_parts make POINTS FILE` for an
+//! uncompressed survey of 40 points per square metre on rolling ground with trees.
+//!
+//! Prints a line for each part: its name, points, wall seconds, processor seconds, and the
+//! most memory in MB that the process has had by then, separated by tabs. Then the bytes of
+//! the temporary file and of the finished one. What would mislead: parts read the temporary
+//! file from the cache of the system, if it fits; classes are computed once more than an
+//! ingest does, so that they can be seen apart from the octree.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use benches::cpu_s;
+use geodesy::Crs;
+use ingest::{SurveyOptions, SurveyReader};
+use lidar::ClassifyOptions;
+use store::{HeightKind, PointLayout, Twin};
+
+const USAGE: &str = "usage: survey_parts CRS MEMORY_MB FILE… | survey_parts make POINTS FILE";
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let crs = arguments.next().context(USAGE)?;
+    let number: u64 = arguments.next().context(USAGE)?.parse().context(USAGE)?;
+    let paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+    if crs == "make" {
+        return make(number, paths.first().context(USAGE)?);
+    }
+    let crs = Crs::from_code(&crs)?;
+    let options = SurveyOptions {
+        target: crs.clone(),
+        crs: Some(crs.clone()),
+        vertical: None,
+        geoid: None,
+    };
+    let folder = std::env::temp_dir().join(format!("tvilling-parts-{}", std::process::id()));
+    let result = measure(&paths, &options, &crs, number << 20, &folder);
+    std::fs::remove_dir_all(&folder)?;
+    result
+}
+
+fn measure(
+    paths: &[PathBuf],
+    options: &SurveyOptions,
+    crs: &Crs,
+    memory_bytes: u64,
+    folder: &PathBuf,
+) -> anyhow::Result<()> {
+    let twin = Twin::create(folder, "Parts", crs.code())?;
+    let mut clock = Clock::start()?;
+    let blocks = SurveyReader::open(paths, options)?.partition(folder, memory_bytes, &mut |_| {})?;
+    let points = blocks.summary().report.kept;
+    clock.tell("partition", points)?;
+    let partition_bytes = blocks.temporary_bytes();
+
+    let how = ClassifyOptions::for_density(blocks.points_per_m2());
+    let mut ground = 0;
+    blocks.for_each_block::<_, anyhow::Error>(
+        lidar::HALO_M,
+        &|block| {
+            let classes = lidar::classify(&block.points, block.core_count, &how);
+            Ok(classes.into_iter().filter(|class| *class == 2).count())
+        },
+        &mut |count| {
+            ground += count;
+            Ok(())
+        },
+    )?;
+    clock.tell("classes", points)?;
+
+    let mut change = twin.begin()?;
+    let header = blocks.header();
+    let cube = blocks.cube();
+    let mut writer = change.begin_survey(PointLayout {
+        crs_wkt: crs.wkt1()?,
+        scale_m: header.scale_m,
+        offset_m: header.offset_m,
+        has_rgb: header.has_rgb,
+        has_nir: header.has_nir,
+        extra: blocks.extra(),
+        cube,
+        spacing_m: cube.side_m / f64::from(lidar::VOXELS),
+    })?;
+    let encoder = writer.encoder();
+    let mut copc_bytes = 0;
+    let octree = blocks.octree::<_, anyhow::Error>(
+        0.0,
+        &|_| Ok(None),
+        &|key, points| Ok(encoder.encode(key, points)?),
+        &mut |node| {
+            copc_bytes += node.byte_count();
+            Ok(writer.write(node)?)
+        },
+    )?;
+    clock.tell("octree", points)?;
+
+    let cell_size_m = lidar::cell_size(&blocks.coverage(), None)?;
+    let mut heights = change.begin_heights(lidar::frame(&blocks.summary().bounds, cell_size_m))?;
+    let mut cells = 0;
+    blocks.heights::<anyhow::Error>(cell_size_m, &mut |of_block| {
+        cells += of_block.terrain.values.len();
+        heights.put(HeightKind::Terrain, &of_block.terrain)?;
+        heights.put(HeightKind::Surface, &of_block.surface)?;
+        Ok(heights.put(HeightKind::Distance, &of_block.distance)?)
+    })?;
+    clock.tell("heights", points)?;
+    eprintln!(
+        "{} blocks, {} nodes to level {}, {ground} points on the ground, {cells} cells of {cell_size_m} m; \
+         bytes for each point: {:.1} after partition, {:.1} at the end, {:.1} in the file",
+        blocks.squares().len(),
+        octree.nodes,
+        octree.deepest_level,
+        partition_bytes as f64 / points as f64,
+        blocks.temporary_bytes() as f64 / points as f64,
+        copc_bytes as f64 / points as f64
+    );
+    Ok(())
+}
+
+/// Times one part after another.
+struct Clock {
+    wall: Instant,
+    cpu_s: f64,
+}
+
+impl Clock {
+    fn start() -> anyhow::Result<Clock> {
+        Ok(Clock {
+            wall: Instant::now(),
+            cpu_s: cpu_s()?,
+        })
+    }
+
+    fn tell(&mut self, part: &str, points: u64) -> anyhow::Result<()> {
+        let (wall_s, spent_s) = (self.wall.elapsed().as_secs_f64(), cpu_s()? - self.cpu_s);
+        println!(
+            "{part}\t{points}\t{wall_s:.2}\t{spent_s:.2}\t{:.0}",
+            peak_memory_mb()
+        );
+        *self = Clock::start()?;
+        Ok(())
+    }
+}
+
+/// The most memory that this process has had, as Linux counts it; not a number elsewhere.
+fn peak_memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    kilobytes.map_or(f64::NAN, |kilobytes: f64| kilobytes / 1024.0)
+}
+
+/// Writes LAS 1.4, point format 6, without randomness.
+fn make(points: u64, path: &PathBuf) -> anyhow::Result<()> {
+    let side_m = (points as f64 / 40.0).sqrt();
+    let mut header = vec![0_u8; 375];
+    header[..4].copy_from_slice(b"LASF");
+    header[24..26].copy_from_slice(&[1, 4]);
+    header[94..96].copy_from_slice(&375_u16.to_le_bytes());
+    header[96..100].copy_from_slice(&375_u32.to_le_bytes());
+    header[104] = 6;
+    header[105..107].copy_from_slice(&30_u16.to_le_bytes());
+    let corner = [580_000.0, 6_280_000.0, 0.0];
+    for (axis, offset) in corner.into_iter().enumerate() {
+        let mut put =
+            |at: usize, value: f64| header[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        put(131 + 8 * axis, 0.01);
+        put(155 + 8 * axis, offset);
+        put(
+            179 + 16 * axis,
+            offset + if axis == 2 { 60.0 } else { side_m },
+        );
+        put(187 + 16 * axis, offset);
+    }
+    header[247..255].copy_from_slice(&points.to_le_bytes());
+    let mut out = BufWriter::new(File::create(path)?);
+    out.write_all(&header)?;
+    // Swaths of 150 m from south to north, each flown once.
+    let swaths = (side_m / 150.0).ceil().max(1.0);
+    for i in 0..points {
+        let along = i as f64 / points as f64 * swaths;
+        let across = (i as f64 * 0.754_877_666_246_692_7).fract();
+        let x = (along.floor() + across) / swaths * side_m;
+        let y = along.fract() * side_m;
+        let tree = if i % 4 == 0 {
+            (i * 7919 % 1500) as f64 / 100.0
+        } else {
+            0.0
+        };
+        let z = 20.0 + 8.0 * (x / 90.0).sin() + 6.0 * (y / 130.0).cos() + tree;
+        let mut record = [0_u8; 30];
+        for (axis, value) in [x, y, z].into_iter().enumerate() {
+            let steps = (value * 100.0) as i32;
+            record[axis * 4..axis * 4 + 4].copy_from_slice(&steps.to_le_bytes());
+        }
+        record[12..14].copy_from_slice(&((i * 31) as u16).to_le_bytes());
+        record[14] = 0x11;
+        record[16] = 1;
+        record[22..30].copy_from_slice(&(3e8 + i as f64 * 1e-5).to_le_bytes());
+        out.write_all(&record)?;
+    }
+    out.flush()?;
+    Ok(())
+}
