@@ -7,6 +7,7 @@ use geodesy::Crs;
 use model::{Bounds, CollectionId, Feature};
 use store::{CollectionView, HeightKind, SurveyView, View};
 
+use crate::heights::elevation_at;
 use crate::relations::names;
 use crate::{Answer, Click, CollectionAnswer, Elevation, Hit, LeftOut, Relations, distance};
 
@@ -206,8 +207,8 @@ fn height(
     at: [f64; 2],
     left_out: &mut Vec<LeftOut>,
 ) -> Option<f32> {
-    match survey.elevation(kind, at) {
-        Ok(height) => height.filter(|height| height.is_finite()),
+    match elevation_at(survey, kind, at) {
+        Ok(height) => height,
         Err(error) => {
             left_out.push(LeftOut {
                 part: "elevation".to_owned(),

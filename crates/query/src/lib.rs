@@ -1,11 +1,15 @@
 //! A view asked a question: what is known about a place.
 //!
 //! [`identify()`] answers a click from every collection that the view shows, with what
-//! declared [`Relations`] lead to. It knows nothing of HTTP, or of how bytes lie on disk.
+//! declared [`Relations`] lead to. [`heights`], [`profile`] and [`volume`] answer from one
+//! survey, or two. It knows nothing of HTTP, or of how bytes lie on disk.
 
 mod distance;
+pub mod heights;
 mod identify;
+pub mod profile;
 mod relations;
+pub mod volume;
 
 pub use identify::identify;
 pub use relations::Relations;
