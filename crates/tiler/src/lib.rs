@@ -8,6 +8,7 @@
 //! It knows nothing of HTTP, and keeps no caches.
 
 mod clip;
+mod difference;
 mod frame;
 mod label;
 mod mvt;
@@ -25,6 +26,7 @@ use store::{CollectionView, HeightKind, SurveyView};
 use crate::frame::Frame;
 use crate::vector::LayerBuilder;
 
+pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
 
 /// What can go wrong.

@@ -15,7 +15,7 @@ use crate::{Error, ImageFormat, Shading, ways};
 const SIZE_PX_MAX: u32 = 2048;
 
 /// What a survey knows around the pixels of a tile.
-struct Scene {
+pub(crate) struct Scene {
     pixels: PixelGrid,
     /// The tile's pixels.
     whole: PixelRect,
@@ -24,7 +24,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn of_tile(
+    pub(crate) fn of_tile(
         survey: &SurveyView,
         kind: HeightKind,
         tms: &TileMatrixSet,
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     /// Calls `paint` with the place in the image and the sample of each pixel that has data.
-    fn paint<const N: usize>(
+    pub(crate) fn paint<const N: usize>(
         &self,
         field: impl Fn(&Grid) -> Field<N>,
         mut paint: impl FnMut(usize, [f32; N]),
@@ -112,11 +112,11 @@ impl Scene {
         });
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.whole.width * self.whole.height
     }
 
-    fn encode(
+    pub(crate) fn encode(
         &self,
         pixels: &[u8],
         colour: ExtendedColorType,
@@ -143,7 +143,7 @@ impl Scene {
 ///
 /// Cells are counted from a corner that all windows of a survey's overview share, so
 /// that a sample is the same to the bit whichever window it is taken from.
-struct Field<const N: usize> {
+pub(crate) struct Field<const N: usize> {
     phase: [f64; 2],
     cell_m: f64,
     first: [i64; 2],
@@ -212,7 +212,7 @@ impl<const N: usize> Field<N> {
 }
 
 /// Elevations in metres.
-fn elevations(grid: &Grid) -> Field<1> {
+pub(crate) fn elevations(grid: &Grid) -> Field<1> {
     Field::new(grid, grid.values.iter().map(|&v| [v]).collect())
 }
 
