@@ -129,9 +129,14 @@ pub fn answer_json(
     out.extend_from_slice(b",\"elevation\":");
     let centimetres = |v: Option<f32>| v.map(|v| (f64::from(v) * 100.0).round() / 100.0);
     let elevation = answer.elevation.as_ref().map(|elevation| {
+        let above_ground_m = elevation
+            .surface_m
+            .zip(elevation.ground_m)
+            .map(|(s, g)| s - g);
         serde_json::json!({
             "ground": centimetres(elevation.ground_m),
             "surface": centimetres(elevation.surface_m),
+            "height_above_ground": centimetres(above_ground_m),
             "datum": catalogue::datum_text(&elevation.datum),
             "geoid": elevation.geoid,
             "survey": elevation.survey.as_str(),
@@ -212,7 +217,7 @@ pub fn answer_json(
 }
 
 /// The place asked about, in the twin's CRS and as longitude and latitude.
-fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f64; 2]), Problem> {
+pub(crate) fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f64; 2]), Problem> {
     const LON: &str = "degrees from -180 to 180";
     const LAT: &str = "degrees from -90 to 90";
     const COORDS: &str = "easting and northing with a comma between, inside the area of the CRS";
@@ -275,7 +280,7 @@ fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f64; 2]), Pro
 
 /// `coords` are E,N; N,E is recognised where it can be nothing else, as in Sweden, where
 /// northings are over 6 100 000 m and eastings under 1 000 000 m.
-fn east_first(crs: &geodesy::Crs, [first, second]: [f64; 2]) -> [f64; 2] {
+pub(crate) fn east_first(crs: &geodesy::Crs, [first, second]: [f64; 2]) -> [f64; 2] {
     const BETWEEN_M: f64 = 2_000_000.0;
     let swapped = crs.axis_order() == geodesy::AxisOrder::NorthEast
         && !crs.is_geographic()

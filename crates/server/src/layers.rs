@@ -20,7 +20,7 @@ use crate::problem::Problem;
 /// Longest path and query. The longest honest one names every collection of a tile.
 const LONGEST_ADDRESS: usize = 8 << 10;
 
-/// No route reads a body; some clients send a few bytes with a GET all the same.
+/// Longest polygon that somebody may ask about; no other route reads a body.
 const LARGEST_BODY: usize = 64 << 10;
 
 /// What browsers may load into our page: only what comes from here, and the worker that
@@ -114,7 +114,7 @@ async fn dress(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
-        let methods = HeaderValue::from_static("GET, HEAD, OPTIONS");
+        let methods = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
         headers.insert(header::ALLOW, methods.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(

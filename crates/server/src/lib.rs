@@ -3,7 +3,7 @@
 //! Read it in this order: `router` lists every route, `caller` turns a caller into a
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
 //! Each family of protocols has its own place: `features`, `tiles`, `terrain`,
-//! `identify`, `styles`, `page`, `operation`. What happens around every request is in
+//! `heights` (with `picture`), `identify`, `styles`, `page`, `operation`. What happens around every request is in
 //! `layers`, and connections are in `serve`. Geometry is for other crates.
 
 mod app;
@@ -12,14 +12,17 @@ mod caller;
 mod catalogue;
 mod class;
 mod content;
+mod difference;
 mod features;
 mod geojson;
+mod heights;
 mod identify;
 mod layers;
 mod links;
 mod operation;
 mod page;
 mod params;
+mod picture;
 mod problem;
 mod router;
 mod serve;
@@ -27,6 +30,7 @@ mod styles;
 mod surveys;
 mod terrain;
 mod tiles;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +40,7 @@ use std::collections::BTreeMap;
 use model::CollectionId;
 
 pub use app::{App, Limits, OpenError};
+pub use heights::heights_json;
 pub use identify::answer_json;
 pub use page::has_map_page;
 pub use router::router;

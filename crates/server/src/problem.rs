@@ -154,7 +154,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
             format!(
-                "{} is not possible here: use GET, HEAD or OPTIONS.",
+                "{} is not possible here: /api tells which methods each address has.",
                 quote(method)
             ),
         )

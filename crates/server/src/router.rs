@@ -8,7 +8,10 @@ use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::{features, identify, layers, operation, page, styles, surveys, terrain, tiles};
+use crate::{
+    difference, features, heights, identify, layers, operation, page, styles, surveys, terrain,
+    tiles,
+};
 
 /// Every path that there is, and who answers it.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -39,6 +42,19 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
         ("/terrain/{file}", get(terrain::terrain_tilejson)),
         ("/terrain/{survey}/{z}/{x}/{file}", get(terrain::terrain)),
+        // Heights of a survey at a place, along a line, in a polygon.
+        ("/terrain/{survey}/height", get(heights::height)),
+        ("/terrain/{survey}/profile", get(heights::section)),
+        (
+            "/terrain/{survey}/volume",
+            get(heights::volume_of_text).post(heights::volume_of_body),
+        ),
+        // What changed between two surveys; {file} is EARLIER.json or Y.png, Y.webp.
+        ("/difference/{later}/{file}", get(difference::tilejson)),
+        (
+            "/difference/{later}/{earlier}/{z}/{x}/{file}",
+            get(difference::tile),
+        ),
         ("/hillshade/{file}", get(terrain::hillshade_tilejson)),
         (
             "/hillshade/{survey}/{z}/{x}/{file}",

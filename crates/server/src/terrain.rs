@@ -17,10 +17,10 @@ use crate::problem::{Path, Problem};
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 
 /// What XYZ clients expect of an address, and what WebMercatorQuad says.
-const TILE_SIZE_PX: u32 = 256;
+pub(crate) const TILE_SIZE_PX: u32 = 256;
 
 /// Deepest level that TileJSON promises: a pixel is 0.6 m in Sweden, about a cell.
-const MAX_ZOOM: u8 = 17;
+pub(crate) const MAX_ZOOM: u8 = 17;
 
 /// What is drawn of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +203,7 @@ async fn tilejson(
 }
 
 /// A visible collection of features was asked for heights.
-fn no_heights(caller: &Caller, id: &str, problem: Problem) -> Problem {
+pub(crate) fn no_heights(caller: &Caller, id: &str, problem: Problem) -> Problem {
     match caller.collection(id) {
         Ok(_) => Problem::not_found("survey", id, "It is a collection of features."),
         Err(_) => problem,

@@ -22,7 +22,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 32] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 37] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -98,6 +98,36 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 32] = [
         &[],
     ),
     (
+        "/terrain/{survey}/height",
+        "Ground and surface at a place, and the measured points behind them",
+        JSON,
+        &["lon", "lat", "coords", "crs", "radius", "f"],
+    ),
+    (
+        "/terrain/{survey}/profile",
+        "Ground, surface and points along a line, as JSON or as a picture (SVG)",
+        JSON,
+        &["coords", "crs", "step", "corridor", "lang", "f"],
+    ),
+    (
+        "/terrain/{survey}/volume",
+        "Cut and fill in a polygon, against a plane or another survey",
+        JSON,
+        &["polygon", "crs", "base", "against", "heights", "f"],
+    ),
+    (
+        "/difference/{later}/{file}",
+        "TileJSON of what rose and fell between two surveys, EARLIER.json, with a legend",
+        JSON,
+        &["heights", "f"],
+    ),
+    (
+        "/difference/{later}/{earlier}/{z}/{x}/{file}",
+        "What rose (blue) and fell (red) between two surveys, Y.png or Y.webp",
+        "image/png",
+        &["heights"],
+    ),
+    (
         "/hillshade/{file}",
         "TileJSON of shaded relief, SURVEY.json",
         JSON,
@@ -152,6 +182,9 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 32] = [
     ("/metrics", "Prometheus metrics", "text/plain", &[]),
 ];
 
+/// The one path to which a body can be sent.
+const TAKES_A_BODY: &str = "/terrain/{survey}/volume";
+
 const JSON: &str = "application/json";
 const GEOJSON: &str = "application/geo+json";
 const MVT: &str = crate::tiles::MVT;
@@ -182,7 +215,10 @@ pub(crate) async fn api(
             .skip(1)
             .step_by(2)
             .map(|name| parameter(name, "path", true));
-        let in_query = query.iter().map(|name| parameter(name, "query", false));
+        let in_query = query.iter().map(|&name| match name {
+            "coords" if path.ends_with("/profile") => line_parameter(),
+            name => parameter(name, "query", false),
+        });
         let parameters: Vec<Value> = in_path.chain(in_query).collect();
         let operation = json!({
             "summary": summary,
@@ -195,7 +231,17 @@ pub(crate) async fn api(
                 },
             },
         });
-        paths.insert(path.to_owned(), json!({ "get": operation }));
+        let mut methods = json!({ "get": operation });
+        if path == TAKES_A_BODY {
+            let mut post = operation;
+            post["requestBody"] = json!({
+                "description": "A polygon or multipolygon, instead of the parameter polygon",
+                "required": true,
+                "content": { GEOJSON: {} },
+            });
+            methods["post"] = post;
+        }
+        paths.insert(path.to_owned(), methods);
     }
     let document = json!({
         "openapi": "3.0.3",
@@ -213,18 +259,35 @@ pub(crate) async fn api(
     caller.answer(content, Caching::Revalidate).await
 }
 
+/// A line is text; `coords` elsewhere is one place.
+fn line_parameter() -> Value {
+    json!({
+        "name": "coords",
+        "in": "query",
+        "required": true,
+        "schema": { "type": "string" },
+        "example": "17.30,62.39;17.31,62.39",
+    })
+}
+
 fn parameter(name: &str, place: &str, required: bool) -> Value {
     let schema = match name {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 10_000, "default": 100 }),
         "bbox" => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 4, "maxItems": 6 })
         }
-        "lon" | "lat" | "zoom" | "radius" => json!({ "type": "number" }),
+        "lon" | "lat" | "zoom" | "radius" | "step" | "corridor" | "base" => {
+            json!({ "type": "number" })
+        }
         "coords" => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 })
         }
         "z" | "x" | "row" | "col" | "after" => json!({ "type": "integer", "minimum": 0 }),
         "geometry" => json!({ "type": "boolean", "default": true }),
+        "heights" => {
+            json!({ "type": "string", "enum": ["terrain", "surface"], "default": "terrain" })
+        }
+        "lang" => json!({ "type": "string", "enum": ["sv", "en"] }),
         "labels" => json!({ "type": "boolean", "default": false }),
         "style" => json!({ "type": "string", "enum": ["grey", "overlay"], "default": "grey" }),
         _ => json!({ "type": "string" }),

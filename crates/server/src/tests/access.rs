@@ -9,6 +9,9 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
     let ([lon, lat], xyz, rows) = middle();
     let own = |paths: &[&str]| -> Vec<String> { paths.iter().map(|p| (*p).to_owned()).collect() };
     let sweref = tile_at("SWEREF99TM", 10, [50.0, 10.0]);
+    let [east, north] = super::lonlat([90.0, 90.0]);
+    let section = format!("{lon},{lat};{east},{north}");
+    let area = "crs=EPSG:3014&polygon=POLYGON((153010%206919010,153020%206919010,153020%206919020,153010%206919010))";
     let click = format!("/identify?lon={lon}&lat={lat}");
     vec![
         ("/", own(&["/", "/?f=html"]), vec![]),
@@ -92,6 +95,46 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
                 format!("/terrain/drone/{xyz}.webp"),
             ],
             vec![format!("/terrain/secret_drone/{xyz}.png")],
+        ),
+        (
+            "/terrain/{survey}/height",
+            vec![format!("/terrain/drone/height?lon={lon}&lat={lat}")],
+            vec![format!("/terrain/secret_drone/height?lon={lon}&lat={lat}")],
+        ),
+        (
+            "/terrain/{survey}/profile",
+            vec![
+                format!("/terrain/drone/profile?coords={section}"),
+                format!("/terrain/drone/profile?coords={section}&f=svg"),
+            ],
+            vec![
+                format!("/terrain/secret_drone/profile?coords={section}"),
+                format!("/terrain/secret_drone/profile?coords={section}&f=svg"),
+            ],
+        ),
+        (
+            "/terrain/{survey}/volume",
+            vec![format!("/terrain/drone/volume?base=10&{area}")],
+            vec![
+                format!("/terrain/secret_drone/volume?base=10&{area}"),
+                format!("/terrain/drone/volume?against=secret_drone&{area}"),
+            ],
+        ),
+        (
+            "/difference/{later}/{file}",
+            own(&["/difference/drone/drone.json"]),
+            own(&[
+                "/difference/drone/secret_drone.json",
+                "/difference/secret_drone/drone.json",
+            ]),
+        ),
+        (
+            "/difference/{later}/{earlier}/{z}/{x}/{file}",
+            vec![format!("/difference/drone/drone/{xyz}.png")],
+            vec![
+                format!("/difference/drone/secret_drone/{xyz}.png"),
+                format!("/difference/secret_drone/drone/{xyz}.webp"),
+            ],
         ),
         (
             "/hillshade/{file}",

@@ -8,6 +8,7 @@ mod caching;
 mod documents;
 mod downloads;
 mod errors;
+mod heights;
 mod identify;
 mod items;
 mod operation;
@@ -48,6 +49,10 @@ impl ServedTown {
             request = request.header(*name, *value);
         }
         let request = request.body(axum::body::Body::empty()).unwrap();
+        self.answer_to(request).await
+    }
+
+    async fn answer_to(&self, request: Request<axum::body::Body>) -> Got {
         let response = self.routes.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Got {
@@ -55,6 +60,17 @@ impl ServedTown {
             headers: parts.headers,
             body: to_bytes(body, 64 << 20).await.unwrap().to_vec(),
         }
+    }
+
+    /// Sends a body and no key.
+    async fn post(&self, path: &str, body: &[u8]) -> Got {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header("content-length", body.len())
+            .body(axum::body::Body::from(body.to_vec()))
+            .unwrap();
+        self.answer_to(request).await
     }
 
     async fn get(&self, path: &str) -> Got {
