@@ -11,5 +11,6 @@ mod crash;
 mod demo;
 mod gdal;
 mod harness;
+mod heights;
 mod hostile;
 mod real;

@@ -168,6 +168,9 @@ pub(crate) struct Query {
     /// Most features of one collection.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: usize,
+    /// Also the heights from this survey, and how well measured points support them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) heights: Option<String>,
     /// Only these collections.
     #[arg(long, value_delimiter = ',', value_name = "ID,…")]
     pub(crate) collections: Vec<String>,

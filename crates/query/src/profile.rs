@@ -35,6 +35,10 @@ const MAX_TRIES: usize = 6;
 /// about it.
 const PARTS: f64 = 12.0;
 
+/// Parts are this long at least: nodes of the octree are about as wide, and are decoded
+/// whole for each part that touches them.
+const LEAST_PART_M: f64 = 200.0;
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileQuestion {
@@ -196,7 +200,7 @@ fn points_as_far_apart(
 ) -> Result<Option<ByClass>, Error> {
     let mut found = ByClass::new();
     let mut count = 0;
-    let part_m = (path.length_m() / PARTS).max(4.0 * corridor_m);
+    let part_m = (path.length_m() / PARTS).max(LEAST_PART_M);
     let parts = (path.length_m() / part_m).ceil().max(1.0) as usize;
     for part in 0..parts {
         let from_m = part as f64 * part_m;

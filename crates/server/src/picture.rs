@@ -20,6 +20,9 @@ const RIGHT: f64 = 28.0;
 const TOP: f64 = 82.0;
 const BOTTOM: f64 = 104.0;
 
+/// Where the words below the axis stand.
+const BELOW_AXIS: f64 = HEIGHT - BOTTOM + 41.0;
+
 /// Share of the plot that heights may fill, so that nothing touches its frame.
 const FILLED: f64 = 0.86;
 
@@ -164,12 +167,18 @@ pub(crate) fn section(
         svg.push_str("</svg>");
         return svg;
     };
-    let exaggeration = format!(
-        "{} {}\u{a0}{}",
-        language.choose("Överhöjning", "Vertical exaggeration"),
-        language.number(frame.exaggeration, usize::from(frame.exaggeration < 1.0)),
-        language.choose("ggr", "times"),
-    );
+    let exaggeration = if frame.exaggeration == 1.0 {
+        language
+            .choose("Utan överhöjning", "No vertical exaggeration")
+            .to_owned()
+    } else {
+        format!(
+            "{} {}\u{a0}{}",
+            language.choose("Överhöjning", "Vertical exaggeration"),
+            language.number(frame.exaggeration, usize::from(frame.exaggeration < 1.0)),
+            language.choose("ggr", "times"),
+        )
+    };
     text(
         &mut svg,
         [WIDTH - RIGHT, 70.0],
@@ -278,11 +287,12 @@ impl Frame {
         let fitting = EXAGGERATIONS.iter().rev().find(|&&nice| nice <= most);
         let exaggeration = fitting.copied().unwrap_or(most);
         let shown_m = tall / (per_metre * exaggeration);
-        let middle_m = f64::midpoint(low_m, high_m);
+        // The lowest stands a little over the axis, and what is left over is sky.
+        let low_m = low_m - (1.0 - FILLED) / 2.0 * shown_m;
         Some(Frame {
             length_m: found.length_m,
-            low_m: middle_m - shown_m / 2.0,
-            high_m: middle_m + shown_m / 2.0,
+            low_m,
+            high_m: low_m + shown_m,
             exaggeration,
         })
     }
@@ -336,7 +346,7 @@ fn axes(svg: &mut String, frame: &Frame, language: Language) {
     );
     text(
         svg,
-        [LEFT + (right - LEFT) / 2.0, bottom + 41.0],
+        [LEFT + (right - LEFT) / 2.0, BELOW_AXIS],
         "text-anchor=\"middle\"",
         language.choose("Avstånd längs linjen (m)", "Distance along the line (m)"),
     );
@@ -386,20 +396,23 @@ fn line(
 }
 
 fn legend(svg: &mut String, found: &Profile, question: &ProfileQuestion, language: Language) {
-    let y = HEIGHT - 38.0;
-    let mut x = LEFT;
-    // Letters of this size are some seven units wide.
-    let mut word = |svg: &mut String, mark: &str, words: &str| {
+    let [mut x, mut y] = [LEFT, HEIGHT - 40.0];
+    // Letters of this size are some six and a half units wide.
+    let mut word = |svg: &mut String, mark: &str, mark_wide: f64, words: &str| {
+        let wide = mark_wide + 6.0 + 6.5 * words.chars().count() as f64;
+        if x + wide > WIDTH - RIGHT {
+            [x, y] = [LEFT, y + 18.0];
+        }
         let _ = write!(svg, "<g transform=\"translate({x:.0} {y})\">{mark}</g>");
-        text(svg, [x + 30.0, y], "", words);
-        x += 30.0 + 7.0 * words.chars().count() as f64 + 16.0;
+        text(svg, [x + mark_wide + 6.0, y], "", words);
+        x += wide + 14.0;
     };
     for (look, words) in [
-        (GROUND, language.choose("mark", "ground")),
-        (SURFACE, language.choose("yta", "surface")),
+        (GROUND, language.choose("markmodell", "terrain")),
+        (SURFACE, language.choose("ytmodell", "surface")),
     ] {
         let mark = format!("<path d=\"M0 -4H24\" fill=\"none\" {look}/>");
-        word(svg, &mark, words);
+        word(svg, &mark, 24.0, words);
     }
     let mut shown: Vec<(&str, &str)> = Vec::new();
     for class in found.points.keys() {
@@ -409,8 +422,8 @@ fn legend(svg: &mut String, found: &Profile, question: &ProfileQuestion, languag
         }
     }
     for (colour, name) in shown {
-        let mark = format!("<circle cx=\"18\" cy=\"-4.5\" r=\"4\" fill=\"{colour}\"/>");
-        word(svg, &mark, name);
+        let mark = format!("<circle cx=\"5\" cy=\"-4.5\" r=\"4\" fill=\"{colour}\"/>");
+        word(svg, &mark, 10.0, name);
     }
     if found.points.is_empty() {
         return;
@@ -432,7 +445,8 @@ fn legend(svg: &mut String, found: &Profile, question: &ProfileQuestion, languag
             language.number(spacing_m, 1)
         );
     }
-    text(svg, [LEFT, HEIGHT - 14.0], "fill=\"#52606d\"", &note);
+    let place = [WIDTH - RIGHT, BELOW_AXIS];
+    text(svg, place, "text-anchor=\"end\" fill=\"#52606d\"", &note);
 }
 
 fn text(svg: &mut String, [x, y]: [f64; 2], attributes: &str, words: &str) {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use geodesy::{Crs, Transform};
 use model::{Access, CollectionId};
+use query::heights::DEFAULT_RADIUS_M;
 use query::{Click, Relations};
 use serde_json::Value;
 
@@ -38,11 +39,8 @@ pub(crate) fn run(options: Query, json: bool) -> anyhow::Result<()> {
         limit: options.limit,
     };
     let relations = Relations::new(configuration.settings.relations.clone());
-    let answer = query::identify(
-        &twin.snapshot()?.view(Access::Everything),
-        &relations,
-        &click,
-    );
+    let view = twin.snapshot()?.view(Access::Everything);
+    let answer = query::identify(&view, &relations, &click);
     let lonlat = Transform::new(&twin_crs, &Crs::from_code("CRS84")?)?;
     let settings = &configuration.settings;
     let bytes = server::answer_json(
@@ -54,7 +52,15 @@ pub(crate) fn run(options: Query, json: bool) -> anyhow::Result<()> {
         true,
         began,
     )?;
-    let answer: Value = serde_json::from_slice(&bytes)?;
+    let mut answer: Value = serde_json::from_slice(&bytes)?;
+    if let Some(id) = &options.heights {
+        let survey = view
+            .survey(id)
+            .with_context(|| format!("--heights {id}: there is no such survey"))?;
+        let heights = query::heights::heights_at(&survey, click.at, DEFAULT_RADIUS_M)?;
+        answer["heights"] =
+            server::heights_json(&heights, survey.meta(), click.at, twin.crs_code(), &lonlat)?;
+    }
     output::print(json, &answer, &as_text(&answer));
     Ok(())
 }
@@ -80,6 +86,23 @@ fn as_text(answer: &Value) -> String {
                 .unwrap_or("unknown vertical datum"),
             answer["elevation"]["survey"].as_str().unwrap_or_default(),
         );
+    }
+    if let Some(metres) = answer["elevation"]["height_above_ground"].as_f64() {
+        text += &format!("Surface {metres:.2} m above the ground\n");
+    }
+    for (kind, name) in [("ground", "Ground"), ("surface", "Surface")] {
+        let height = &answer["heights"][kind];
+        if let Some(metres) = height["elevation_m"].as_f64() {
+            let spread = height["spread_m"]
+                .as_f64()
+                .map_or_else(String::new, |metres| format!(", spread {metres:.3} m"));
+            text += &format!(
+                "{name} {metres:.2} m in {}: {} points within {} m{spread}\n",
+                answer["heights"]["survey"].as_str().unwrap_or_default(),
+                height["points"],
+                answer["heights"]["radius_m"],
+            );
+        }
     }
     for collection in answer["collections"].as_array().into_iter().flatten() {
         text += &format!("\n{}", collection["title"].as_str().unwrap_or_default());
