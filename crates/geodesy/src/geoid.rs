@@ -587,6 +587,14 @@ mod tests {
     }
 
     #[test]
+    fn the_grid_is_found_where_proj_would_find_it() {
+        let Some(path) = shared(GRID) else { return };
+        let folder = path.parent().unwrap().to_owned();
+        let found = Geoid::find_in(&[PathBuf::from("no/such"), folder]).unwrap();
+        assert_eq!(found.name(), "se_lantmateriet_SWEN17_RH2000");
+    }
+
+    #[test]
     fn a_mutated_swedish_grid_never_panics() {
         let Some(path) = shared(GRID) else { return };
         let whole = fs::read(path).unwrap();

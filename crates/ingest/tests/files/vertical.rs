@@ -200,3 +200,41 @@ fn elevations_in_feet_are_put_in_metres_and_the_datum_says_so() {
     // In whole steps of a hundredth of a foot.
     assert!((points.z[0] - 20.0 * 1200.0 / 3937.0).abs() < 0.0016);
 }
+
+/// A file that says in GeoTIFF keys what its coordinates are.
+fn keyed(folder: &Path, name: &str, keys: &[[u16; 2]]) -> PathBuf {
+    let bytes = made(1, false, 100, &|builder| {
+        let mut words = vec![1, 1, 0, keys.len() as u16];
+        words.extend(keys.iter().flat_map(|[key, value]| [*key, 0, 1, *value]));
+        builder.vlrs.push(las::Vlr {
+            user_id: "LASF_Projection".to_owned(),
+            record_id: 34735,
+            description: String::new(),
+            data: words
+                .iter()
+                .flat_map(|word: &u16| word.to_le_bytes())
+                .collect(),
+        });
+    });
+    write(folder, name, &bytes)
+}
+
+#[test]
+fn keys_tell_heights_above_the_ellipsoid_and_units_that_nobody_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    // An odd unit: the Gold Coast foot.
+    let odd = keyed(folder.path(), "odd.las", &[[3072, 3006], [4099, 9094]]);
+    let mut options = options(None, grid());
+    options.crs = None;
+    let error = SurveyReader::open(&[odd], &options)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("EPSG:9094"), "{error}");
+    assert!(error.contains("odd.las"), "{error}");
+    if options.geoid.is_some() {
+        // What old GeoTIFF writes for heights above the ellipsoid of WGS 84.
+        let path = keyed(folder.path(), "old.las", &[[3072, 3006], [4096, 5030]]);
+        let reader = SurveyReader::open(&[path], &options).unwrap();
+        assert!(reader.header().geoid.is_some());
+    }
+}

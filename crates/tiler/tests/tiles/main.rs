@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod decode;
+mod difference;
 mod raster;
 mod vector;
