@@ -122,7 +122,10 @@ fn export_overwrites_only_when_told_to_and_leaves_nothing_after_a_failure() {
         "flight",
         text(&elsewhere),
     ]);
-    assert!(said.contains(".copc.laz"), "{said}");
+    assert!(
+        said.contains(".copc.laz") && said.contains(".tif"),
+        "{said}"
+    );
     let said = refuse(&["export", text(&dir), "--collection", "flown", text(&out)]);
     assert!(said.contains("no survey flown"), "{said}");
     let nowhere = folder.path().join("no/such/out.copc.laz");

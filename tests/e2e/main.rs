@@ -13,4 +13,5 @@ mod gdal;
 mod harness;
 mod heights;
 mod hostile;
+mod rasters;
 mod real;

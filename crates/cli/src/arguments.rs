@@ -128,14 +128,47 @@ pub(crate) struct Ingest {
 pub(crate) struct Export {
     /// Folder of the twin.
     pub(crate) dir: PathBuf,
-    /// File to write: *.copc.laz for the points of a survey.
+    /// File to write: *.copc.laz for the points of a survey, *.tif for what --product says.
     pub(crate) out: PathBuf,
     /// Name of the survey.
     #[arg(long, value_name = "ID")]
     pub(crate) collection: String,
+    /// What a *.tif shows [default: ground].
+    #[arg(long)]
+    pub(crate) product: Option<Product>,
+    /// Side of a cell of a *.tif in metres [default: the survey's].
+    #[arg(long, value_name = "M")]
+    pub(crate) cell_size: Option<f64>,
+    /// Whence the light of a hillshade comes, clockwise from north [default: four soft lights,
+    /// or 315 with --altitude].
+    #[arg(long, value_name = "DEG", allow_hyphen_values = true)]
+    pub(crate) azimuth: Option<f32>,
+    /// How high the light of a hillshade stands [default: 45].
+    #[arg(long, value_name = "DEG", allow_hyphen_values = true)]
+    pub(crate) altitude: Option<f32>,
+    /// Light a hillshade from four sides, each slope by those that show it best.
+    #[arg(long, conflicts_with = "azimuth")]
+    pub(crate) multidirectional: bool,
     /// Overwrite the file if it exists.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// What of a survey is written as a raster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Product {
+    /// Elevation of the ground.
+    Ground,
+    /// Elevation of the highest returns.
+    Surface,
+    /// Height of the highest returns above ground.
+    Height,
+    /// Slope of the ground in degrees.
+    Slope,
+    /// Where the ground faces, in degrees clockwise from grid north.
+    Aspect,
+    /// Shaded relief of the ground.
+    Hillshade,
 }
 
 /// Options of `serve`.

@@ -62,6 +62,9 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         // Files of surveys, by range.
         ("/surveys/{id}/points.copc.laz", get(surveys::points)),
+        ("/surveys/{id}/ground.tif", get(surveys::ground)),
+        ("/surveys/{id}/surface.tif", get(surveys::surface)),
+        ("/surveys/{id}/height.tif", get(surveys::height)),
         // The click.
         ("/identify", get(identify::identify)),
         // How the map is drawn, and with what.

@@ -1,14 +1,16 @@
-//! Files of a survey, whole or by range of bytes (RFC 9110, 14): clients of COPC read the
-//! hierarchy and then the nodes that they draw.
+//! Files of a survey, whole or by range of bytes (RFC 9110, 14): clients of COPC and of
+//! Cloud-Optimised GeoTIFF read what comes before the data, and then what they draw.
 
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use store::SurveyView;
+use store::{AboveGroundTiff, HeightKind, SurveyView};
 
+use crate::app::App;
 use crate::caller::Caller;
 use crate::content::Caching;
 use crate::params::Parameters;
@@ -17,9 +19,64 @@ use crate::problem::{Path, Problem};
 /// What the points are.
 pub(crate) const COPC: &str = "application/vnd.laszip+copc";
 
+/// What grids of heights are (OGC 21-026).
+pub(crate) const COG: &str = "image/tiff; application=geotiff; profile=cloud-optimized";
+
 /// Bytes that are read at a time: some milliseconds of a slow disk, and all that a download
 /// holds in memory.
 const PIECE_LEN: usize = 256 << 10;
+
+/// A file of a survey.
+enum File {
+    Points(SurveyView),
+    Heights(SurveyView, HeightKind),
+    AboveGround(AboveGroundTiff),
+}
+
+impl File {
+    fn len(&self) -> Result<usize, store::Error> {
+        Ok(match self {
+            File::Points(survey) => survey.points_copc()?.len(),
+            File::Heights(survey, kind) => survey.heights_tiff(*kind)?.len(),
+            File::AboveGround(file) => file.len(),
+        })
+    }
+
+    fn checksum(&self) -> u128 {
+        match self {
+            File::Points(survey) => survey.points_checksum(),
+            File::Heights(survey, kind) => survey.heights_checksum(*kind),
+            File::AboveGround(file) => file.checksum(),
+        }
+    }
+
+    fn read(&self, from: usize, to: usize) -> Result<Bytes, store::Error> {
+        Ok(match self {
+            File::Points(survey) => Bytes::copy_from_slice(&survey.points_copc()?[from..to]),
+            File::Heights(survey, kind) => {
+                Bytes::copy_from_slice(&survey.heights_tiff(*kind)?[from..to])
+            }
+            File::AboveGround(file) => Bytes::from(file.read(from..to)?),
+        })
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self {
+            File::Points(_) => COPC,
+            File::Heights(..) | File::AboveGround(_) => COG,
+        }
+    }
+
+    /// What a saved file is called after the id of its survey.
+    fn name_end(&self) -> &'static str {
+        match self {
+            File::Points(_) => ".copc.laz",
+            File::Heights(_, HeightKind::Terrain) => "-ground.tif",
+            File::Heights(_, HeightKind::Surface) => "-surface.tif",
+            File::AboveGround(_) => "-height.tif",
+        }
+    }
+}
 
 /// `GET /surveys/ID/points.copc.laz`.
 pub(crate) async fn points(
@@ -31,12 +88,65 @@ pub(crate) async fn points(
 ) -> Result<Response, Problem> {
     let survey = caller.survey(&id)?;
     parameters.only(&[])?;
-    let len = survey.points_copc()?.len();
-    let etag = HeaderValue::try_from(format!("\"{:032x}\"", survey.points_checksum()))
+    answer(&caller, &id, &method, &headers, File::Points(survey))
+}
+
+/// `GET /surveys/ID/ground.tif`.
+pub(crate) async fn ground(
+    caller: Caller,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let file = File::Heights(caller.survey(&id)?, HeightKind::Terrain);
+    parameters.only(&[])?;
+    answer(&caller, &id, &method, &headers, file)
+}
+
+/// `GET /surveys/ID/surface.tif`.
+pub(crate) async fn surface(
+    caller: Caller,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let file = File::Heights(caller.survey(&id)?, HeightKind::Surface);
+    parameters.only(&[])?;
+    answer(&caller, &id, &method, &headers, file)
+}
+
+/// `GET /surveys/ID/height.tif`: heights above ground, computed where they are read.
+pub(crate) async fn height(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let survey = caller.survey(&id)?;
+    parameters.only(&[])?;
+    let file = app
+        .compute(move || Ok(File::AboveGround(survey.above_ground_tiff()?)))
+        .await?;
+    answer(&caller, &id, &method, &headers, file)
+}
+
+fn answer(
+    caller: &Caller,
+    id: &str,
+    method: &Method,
+    headers: &HeaderMap,
+    file: File,
+) -> Result<Response, Problem> {
+    let len = file.len()?;
+    let etag = HeaderValue::try_from(format!("\"{:032x}\"", file.checksum()))
         .expect("hexadecimal digits in quotes make a header");
     let known = caller.has(&etag);
     // Ranges mean something to GET only (RFC 9110, 14.2).
-    let asked = (method == Method::GET).then(|| part_asked(&headers, &etag, len as u64));
+    let asked = (*method == Method::GET).then(|| part_asked(headers, &etag, len as u64));
     let (status, from, to) = match asked.unwrap_or(Part::Whole) {
         _ if known => (StatusCode::NOT_MODIFIED, 0, 0),
         Part::Whole => (StatusCode::OK, 0, len),
@@ -55,21 +165,22 @@ pub(crate) async fn points(
             return Ok(response);
         }
     };
+    let (media_type, name_end) = (file.media_type(), file.name_end());
     let mut response = if known {
         Response::new(Body::empty())
     } else {
-        Response::new(pieces(Arc::new(survey), from, to))
+        Response::new(pieces(Arc::new(file), from, to))
     };
     *response.status_mut() = status;
     if !known {
-        put(&mut response, header::CONTENT_TYPE, COPC);
+        put(&mut response, header::CONTENT_TYPE, media_type);
         put(
             &mut response,
             header::CONTENT_LENGTH,
             &(to - from).to_string(),
         );
         // An id is letters, digits, _ and -.
-        let name = format!("attachment; filename=\"{id}.copc.laz\"");
+        let name = format!("attachment; filename=\"{id}{name_end}\"");
         put(&mut response, header::CONTENT_DISPOSITION, &name);
     }
     if status == StatusCode::PARTIAL_CONTENT {
@@ -93,21 +204,18 @@ fn put(response: &mut Response, name: header::HeaderName, value: &str) {
 
 /// A body that is read piece by piece, as fast as the client takes it. The snapshot's file
 /// stays readable to the end, whatever is committed meanwhile.
-fn pieces(survey: Arc<SurveyView>, from: usize, to: usize) -> Body {
+fn pieces(file: Arc<File>, from: usize, to: usize) -> Body {
     Body::from_stream(futures_util::stream::try_unfold(from, move |at| {
-        let survey = Arc::clone(&survey);
+        let file = Arc::clone(&file);
         async move {
             if at >= to {
                 return Ok(None);
             }
             let end = to.min(at + PIECE_LEN);
             // Touching mapped bytes may wait for the disk, so other callers' threads do not.
-            let piece = tokio::task::spawn_blocking(move || {
-                let bytes = survey.points_copc()?;
-                Ok(Bytes::copy_from_slice(&bytes[at..end]))
-            });
+            let piece = tokio::task::spawn_blocking(move || file.read(at, end));
             let piece = piece.await.map_err(std::io::Error::other)?;
-            let piece = piece.map_err(|error: store::Error| std::io::Error::other(error))?;
+            let piece = piece.map_err(std::io::Error::other)?;
             Ok::<_, std::io::Error>(Some((piece, end)))
         }
     }))

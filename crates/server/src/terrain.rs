@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 use store::HeightKind;
-use tiler::{ImageFormat, Shading};
+use tiler::{ImageFormat, Lights, Relief, Shading};
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
@@ -151,7 +151,9 @@ async fn tile(
         let bytes = match drawing {
             Drawing::Terrain => tiler::terrain_rgb_tile(&survey, kind, tms, tile, size, format),
             Drawing::Hillshade(shading) => {
-                tiler::hillshade_tile(&survey, kind, tms, tile, size, format, shading)
+                let lights = Lights::Soft;
+                let relief = Relief { lights, shading };
+                tiler::hillshade_tile(&survey, kind, tms, tile, size, format, relief)
             }
         }?;
         Ok(Some(Content::new(media_type, bytes)))

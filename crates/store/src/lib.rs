@@ -25,6 +25,7 @@ mod files;
 mod heights;
 pub mod keys;
 mod points;
+mod rasters;
 mod segment;
 mod transaction;
 mod twin;
@@ -32,8 +33,9 @@ mod view;
 
 pub use check::{CheckReport, check};
 pub use error::Error;
-pub use heights::HeightsWriter;
+pub use heights::{HeightsWriter, Overviews, RasterFormat, RasterWriter, Samples};
 pub use points::{EncodedNode, NodeEncoder, PointLayout, SurveyWriter};
+pub use rasters::AboveGroundTiff;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};
 pub use view::{CollectionView, HeightKind, Page, SurveyView, View};

@@ -266,7 +266,7 @@ pub struct Page {
 
 /// A visible survey.
 #[derive(Debug, Clone)]
-pub struct SurveyView(Arc<OpenSurvey>);
+pub struct SurveyView(pub(crate) Arc<OpenSurvey>);
 
 /// Which heights of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -410,7 +410,7 @@ impl SurveyView {
         self.heights(kind)?.window(bounds, cell_size_m)
     }
 
-    fn heights(&self, kind: HeightKind) -> Result<&HeightMap, Error> {
+    pub(crate) fn heights(&self, kind: HeightKind) -> Result<&HeightMap, Error> {
         let opened = match kind {
             HeightKind::Terrain => &self.0.terrain,
             HeightKind::Surface => &self.0.surface,

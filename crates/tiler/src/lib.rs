@@ -9,24 +9,27 @@
 
 mod clip;
 mod difference;
+mod coverage;
 mod frame;
 mod label;
 mod mvt;
 mod positions;
 mod raster;
+mod relief;
 mod rings;
 mod shapes;
 mod simplify;
 mod vector;
 
 use geodesy::{Crs, TileMatrixSet, Transform};
-use model::{Bounds, TileCoord};
+use model::{Bounds, GridFrame, TileCoord};
 use store::{CollectionView, HeightKind, SurveyView};
 
 use crate::frame::Frame;
 use crate::vector::LayerBuilder;
 
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
+pub use crate::relief::Lights;
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
 
 /// What can go wrong.
@@ -49,6 +52,9 @@ pub enum Error {
     /// An image could not be encoded.
     #[error("encoding an image: {0}")]
     Image(String),
+    /// What was asked for cannot be made.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A vector tile and what it cost to keep it small.
@@ -199,17 +205,26 @@ pub enum ImageFormat {
 /// How shaded relief is painted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shading {
-    /// Grey, opaque wherever there is data; level ground is 180 of 255.
+    /// Grey, opaque wherever there is data.
     Grey,
     /// To be laid over a map: black in the shade and white in the light, the more opaque
     /// the further from level ground, which is clear.
     Overlay,
 }
 
+/// How shaded relief is lit and painted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Relief {
+    /// Where the light comes from.
+    pub lights: Lights,
+    /// How it is painted.
+    pub shading: Shading,
+}
+
 /// Makes a shaded relief tile: grey with alpha, transparent without data.
 ///
-/// Four soft lights, the strongest from the north-west of the twin's grid, over true
-/// slopes. Neighbouring tiles join without a seam.
+/// Slopes are true to the ground in every set, and lights stand around the twin's grid.
+/// Neighbouring tiles join without a seam.
 ///
 /// # Errors
 ///
@@ -222,9 +237,9 @@ pub fn hillshade_tile(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
-    shading: Shading,
+    relief: Relief,
 ) -> Result<Vec<u8>, Error> {
-    raster::hillshade(survey, kind, tms, tile, size_px, format, shading)
+    raster::hillshade(survey, kind, tms, tile, size_px, format, relief)
 }
 
 /// Makes a terrain-RGB tile (Mapbox encoding); 0 m where there is no data.
@@ -244,6 +259,46 @@ pub fn terrain_rgb_tile(
     format: ImageFormat,
 ) -> Result<Vec<u8>, Error> {
     raster::terrain_rgb(survey, kind, tms, tile, size_px, format)
+}
+
+/// What of a survey is written to a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Product {
+    /// Elevation of the bare ground, in metres.
+    Ground,
+    /// Elevation of the highest returns, in metres.
+    Surface,
+    /// Height of the highest returns above ground, in metres.
+    Height,
+    /// Slope of the ground, in degrees, after Horn (1981).
+    Slope,
+    /// Where the ground faces, downhill, in degrees clockwise from the grid's north; without
+    /// a value where it is level.
+    Aspect,
+    /// Shaded relief of the ground: 1, where no light falls, to 255, where it falls straight.
+    Hillshade(Lights),
+}
+
+/// Writes what a survey's grids show to a new Cloud-Optimised GeoTIFF, and returns where its
+/// cells lie. `done` is told of cells as they are finished.
+///
+/// Cells are those of the survey, or of `cell_size_m` from the same north-west corner: the
+/// survey's overview where there is one of that size, and else bilinear between the cells of
+/// the coarsest that is fine enough. Slopes are those between cells of the file. Memory is
+/// that of some tiles; cells lie in a temporary file beside `out` until they are written.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if there were over 2³³ cells; [`Error::Store`] if reading the survey
+/// failed, or writing, also if `out` exists.
+pub fn write_raster(
+    survey: &SurveyView,
+    product: Product,
+    cell_size_m: Option<f64>,
+    out: &std::path::Path,
+    done: &mut dyn FnMut(u64),
+) -> Result<GridFrame, Error> {
+    coverage::write(survey, product, cell_size_m, out, done)
 }
 
 /// The ways from the twin's CRS to the set's, and back; none if they are the same.

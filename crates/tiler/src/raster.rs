@@ -8,7 +8,8 @@ use model::{Bounds, Grid, TileCoord};
 use store::{HeightKind, SurveyView};
 
 use crate::positions::{PixelGrid, PixelRect};
-use crate::{Error, ImageFormat, Shading, ways};
+use crate::relief::{Shader, slopes};
+use crate::{Error, ImageFormat, Relief, Shading, ways};
 
 /// Largest side of an image, in pixels: four times the tiles of usual clients at
 /// twice their resolution. A request cannot make us hold more than some 100 MB.
@@ -216,65 +217,9 @@ pub(crate) fn elevations(grid: &Grid) -> Field<1> {
     Field::new(grid, grid.values.iter().map(|&v| [v]).collect())
 }
 
-/// Rise to the east and to the north, in metres for each metre, after Horn (1981).
-///
-/// Measured between the cells of the twin, whose CRS is true to the ground, so that
-/// no tile matrix set stretches it. A neighbour without a value counts as level.
-fn slopes(grid: &Grid) -> Field<2> {
-    let (columns, rows) = (grid.columns, grid.rows);
-    let mut values = Vec::with_capacity(columns * rows);
-    let scale = 1.0 / (8.0 * grid.cell_size_m as f32);
-    let no_data = vec![f32::NAN; columns];
-    let row_at = |row: Option<usize>| match row {
-        Some(row) if row < rows => &grid.values[row * columns..(row + 1) * columns],
-        _ => &no_data[..],
-    };
-    for row in 0..rows {
-        let lines = [
-            row_at(row.checked_sub(1)),
-            row_at(Some(row)),
-            row_at(Some(row + 1)),
-        ];
-        for column in 0..columns {
-            let middle = lines[1][column];
-            let at = |line: &[f32], column: Option<usize>| {
-                let value = column.and_then(|c| line.get(c)).copied();
-                value.filter(|v| !v.is_nan()).unwrap_or(middle)
-            };
-            let (west, here, east) = (column.checked_sub(1), Some(column), Some(column + 1));
-            let [a, b, c] = [west, here, east].map(|c| at(lines[0], c));
-            let [d, f] = [west, east].map(|c| at(lines[1], c));
-            let [g, h, i] = [west, here, east].map(|c| at(lines[2], c));
-            values.push([
-                ((c + 2.0 * f + i) - (a + 2.0 * d + g)) * scale,
-                ((a + 2.0 * b + c) - (g + 2.0 * h + i)) * scale,
-            ]);
-        }
-    }
-    Field::new(grid, values)
-}
-
-/// Where the lights stand: azimuth from the north, clockwise, and share. The main
-/// light comes from the north-west, as people read relief; three weaker ones keep
-/// slopes along it from drowning.
-const LIGHTS: [(f32, f32); 4] = [(315.0, 0.4), (270.0, 0.2), (0.0, 0.2), (225.0, 0.2)];
-
-/// Height of every light over the horizon, in degrees.
-const LIGHT_ALTITUDE_DEG: f32 = 45.0;
-
-/// How bright a slope is, 0 to 1: Lambert's law under [`LIGHTS`].
-fn brightness([to_east, to_north]: [f32; 2]) -> f32 {
-    // The lights only ever differ in direction: their vectors are constants.
-    let (up, flat) = LIGHT_ALTITUDE_DEG.to_radians().sin_cos();
-    let inverse = 1.0 / (1.0 + to_east * to_east + to_north * to_north).sqrt();
-    LIGHTS
-        .iter()
-        .map(|&(azimuth_deg, share)| {
-            let (east, north) = azimuth_deg.to_radians().sin_cos();
-            let towards = up - flat * (east * to_east + north * to_north);
-            share * (towards * inverse).max(0.0)
-        })
-        .sum()
+/// Rise to the east and to the north of each cell.
+fn slopes_of(grid: &Grid) -> Field<2> {
+    Field::new(grid, slopes(grid))
 }
 
 /// See [`crate::hillshade_tile`].
@@ -285,20 +230,21 @@ pub(crate) fn hillshade(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
-    shading: Shading,
+    relief: Relief,
 ) -> Result<Vec<u8>, Error> {
     let scene = Scene::of_tile(survey, kind, tms, tile, size_px)?;
-    let pixels = hillshade_pixels(&scene, shading);
+    let pixels = hillshade_pixels(&scene, relief);
     scene.encode(&pixels, ExtendedColorType::La8, format)
 }
 
-fn hillshade_pixels(scene: &Scene, shading: Shading) -> Vec<u8> {
+fn hillshade_pixels(scene: &Scene, relief: Relief) -> Vec<u8> {
+    let shader = Shader::new(relief.lights);
     let mut pixels = vec![0; scene.len() * 2];
-    scene.paint(slopes, |place, slope| {
-        let brightness = brightness(slope);
-        let grey_and_alpha = match shading {
+    scene.paint(slopes_of, |place, slope| {
+        let brightness = shader.brightness(slope);
+        let grey_and_alpha = match relief.shading {
             Shading::Grey => [brightness, 1.0],
-            Shading::Overlay => overlay(brightness),
+            Shading::Overlay => overlay(brightness, shader.level()),
         };
         pixels[place * 2..place * 2 + 2]
             .copy_from_slice(&grey_and_alpha.map(|share| (share * 255.0).round() as u8));
@@ -308,9 +254,8 @@ fn hillshade_pixels(scene: &Scene, shading: Shading) -> Vec<u8> {
 
 /// Black or white, and how much of it: nothing where the ground is level, all where no
 /// light falls or the light falls straight.
-fn overlay(brightness: f32) -> [f32; 2] {
-    let level = LIGHT_ALTITUDE_DEG.to_radians().sin();
-    if brightness < level {
+fn overlay(brightness: f32, level: f32) -> [f32; 2] {
+    if brightness <= level {
         [0.0, 1.0 - brightness / level]
     } else {
         [1.0, (brightness - level) / (1.0 - level)]

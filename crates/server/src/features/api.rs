@@ -22,7 +22,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 37] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 40] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -143,6 +143,24 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 37] = [
         "/surveys/{id}/points.copc.laz",
         "Points of a survey as COPC, whole or by range of bytes",
         crate::surveys::COPC,
+        &[],
+    ),
+    (
+        "/surveys/{id}/ground.tif",
+        "Ground of a survey as Cloud-Optimised GeoTIFF, whole or by range of bytes",
+        crate::surveys::COG,
+        &[],
+    ),
+    (
+        "/surveys/{id}/surface.tif",
+        "Highest returns of a survey, likewise",
+        crate::surveys::COG,
+        &[],
+    ),
+    (
+        "/surveys/{id}/height.tif",
+        "Heights above ground of a survey, likewise",
+        crate::surveys::COG,
         &[],
     ),
     (

@@ -178,6 +178,17 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
             }
             let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
             links.push(link("enclosure", surveys::COPC, points, "Points as COPC"));
+            for (file, title) in [
+                ("ground.tif", "Ground as Cloud-Optimised GeoTIFF"),
+                ("surface.tif", "Highest returns as Cloud-Optimised GeoTIFF"),
+                (
+                    "height.tif",
+                    "Heights above ground as Cloud-Optimised GeoTIFF",
+                ),
+            ] {
+                let raster = base.url(&format!("/surveys/{id}/{file}"));
+                links.push(link("enclosure", surveys::COG, raster, title));
+            }
         }
     }
     let mut document = json!({

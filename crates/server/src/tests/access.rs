@@ -152,6 +152,21 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             own(&["/surveys/secret_drone/points.copc.laz"]),
         ),
         (
+            "/surveys/{id}/ground.tif",
+            own(&["/surveys/drone/ground.tif"]),
+            own(&["/surveys/secret_drone/ground.tif"]),
+        ),
+        (
+            "/surveys/{id}/surface.tif",
+            own(&["/surveys/drone/surface.tif"]),
+            own(&["/surveys/secret_drone/surface.tif"]),
+        ),
+        (
+            "/surveys/{id}/height.tif",
+            own(&["/surveys/drone/height.tif"]),
+            own(&["/surveys/secret_drone/height.tif"]),
+        ),
+        (
             "/identify",
             vec![click.clone()],
             vec![

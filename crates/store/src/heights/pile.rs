@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use model::Grid;
 
-use super::{LEVELS_MAX, TILE, TILE_BYTES};
-use crate::view::HeightKind;
+use super::{LEVELS_MAX, Overviews, TILE, TILE_BYTES};
 
 /// Columns and rows of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +128,7 @@ impl Pile {
     }
 
     /// Makes the coarser levels, until one tile holds the last.
-    pub(super) fn coarsen(&mut self, kind: HeightKind) -> io::Result<()> {
+    pub(super) fn coarsen(&mut self, overviews: Overviews) -> io::Result<()> {
         let mut fine = vec![0; TILE_BYTES];
         let mut coarse = vec![0; TILE_BYTES];
         while let Some(last) = self.levels.last()
@@ -151,7 +150,7 @@ impl Pile {
                     let from = row * above.tiles_across() + column;
                     let there = column < above.tiles_across() && from < above.tiles();
                     if there && self.read(level - 1, from, &mut fine)? {
-                        halve_into(&fine, &mut coarse, [dc, dr], kind);
+                        halve_into(&fine, &mut coarse, [dc, dr], overviews);
                         any = true;
                     }
                 }
@@ -198,7 +197,7 @@ fn fill_nan(tile: &mut [u8]) {
 }
 
 /// Puts a tile at half its resolution in one quarter of a coarser tile.
-fn halve_into(fine: &[u8], coarse: &mut [u8], quarter: [usize; 2], kind: HeightKind) {
+fn halve_into(fine: &[u8], coarse: &mut [u8], quarter: [usize; 2], overviews: Overviews) {
     const HALF: usize = TILE / 2;
     let (fine, _) = fine.as_chunks::<4>();
     let (coarse, _) = coarse.as_chunks_mut::<4>();
@@ -207,13 +206,24 @@ fn halve_into(fine: &[u8], coarse: &mut [u8], quarter: [usize; 2], kind: HeightK
         for column in 0..HALF {
             let (c, r) = (2 * column, 2 * row);
             let four = [at(c, r), at(c + 1, r), at(c, r + 1), at(c + 1, r + 1)];
-            let value = match kind {
-                HeightKind::Terrain | HeightKind::Distance => mean(four),
-                // The maximum of two floats passes over NaN.
-                HeightKind::Surface => four.into_iter().fold(f32::NAN, f32::max),
-            };
+            let value = overviews.of(four);
             let to = (quarter[1] * HALF + row) * TILE + quarter[0] * HALF + column;
             coarse[to] = value.to_le_bytes();
+        }
+    }
+}
+
+impl Overviews {
+    /// The value of a coarser cell; NaN if none of the four has one.
+    fn of(self, four: [f32; 4]) -> f32 {
+        match self {
+            Overviews::Mean => mean(four),
+            // The maximum of two floats passes over NaN.
+            Overviews::Maximum => four.into_iter().fold(f32::NAN, f32::max),
+            Overviews::First => four
+                .into_iter()
+                .find(|value| !value.is_nan())
+                .unwrap_or(f32::NAN),
         }
     }
 }
@@ -242,7 +252,11 @@ mod tests {
 
     #[test]
     fn overviews_pass_over_cells_without_value() {
-        for (kind, expected) in [(HeightKind::Terrain, 2.5), (HeightKind::Surface, 4.0)] {
+        for (overviews, expected) in [
+            (Overviews::Mean, 2.5),
+            (Overviews::Maximum, 4.0),
+            (Overviews::First, 1.0),
+        ] {
             let dir = tempfile::tempdir().unwrap();
             let size = Size {
                 columns: 300,
@@ -255,7 +269,7 @@ mod tests {
             for at in [0, 254, 298] {
                 pile.put(&patch, at, at).unwrap();
             }
-            pile.coarsen(kind).unwrap();
+            pile.coarsen(overviews).unwrap();
             assert_eq!(pile.levels.len(), 2);
             assert_eq!(pile.levels[1].size, size.halved());
             for (at, value_there) in [

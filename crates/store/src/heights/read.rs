@@ -1,6 +1,8 @@
 //! Reading elevations where they are mapped. No byte is trusted.
 
-use model::{Bounds, Grid};
+use std::path::Path;
+
+use model::{Bounds, Grid, GridFrame};
 
 use super::{LEVELS_MAX, TILE, TILE_BYTES, kind, tag};
 use crate::Error;
@@ -28,6 +30,17 @@ struct Level {
     offsets_start: usize,
     /// Bytes of one offset.
     offset_len: usize,
+}
+
+/// Some cells of a level, or beyond its edges.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// 0 is the finest.
+    pub(super) level: usize,
+    pub(super) left: isize,
+    pub(super) top: isize,
+    pub(super) columns: usize,
+    pub(super) rows: usize,
 }
 
 impl HeightMap {
@@ -69,9 +82,14 @@ impl HeightMap {
     /// The cells that cover `bounds`, from the coarsest level whose cells are not
     /// larger than `cell_size_m`, or the finest.
     pub(crate) fn window(&self, bounds: &Bounds, cell_size_m: f64) -> Result<Grid, Error> {
-        let fine_enough = |level: &&Level| level.cell_size_m <= cell_size_m;
-        let level = self.levels.iter().rev().find(fine_enough);
-        let level = level.unwrap_or(&self.levels[0]);
+        self.cells_of(&self.span(bounds, cell_size_m)?)
+    }
+
+    /// Which cells those are.
+    pub(super) fn span(&self, bounds: &Bounds, cell_size_m: f64) -> Result<Span, Error> {
+        let fine_enough = |level: &Level| level.cell_size_m <= cell_size_m;
+        let number = self.levels.iter().rposition(fine_enough).unwrap_or(0);
+        let level = &self.levels[number];
         let cell = |metres: f64| (metres / level.cell_size_m).floor();
         let left = cell(bounds.min_x() - self.west);
         let top = cell(self.north - bounds.max_y());
@@ -85,13 +103,39 @@ impl HeightMap {
                 level.cell_size_m
             )));
         }
-        self.cells(
-            level,
-            left as isize,
-            top as isize,
-            columns as usize,
-            rows as usize,
-        )
+        Ok(Span {
+            level: number,
+            left: left as isize,
+            top: top as isize,
+            columns: columns as usize,
+            rows: rows as usize,
+        })
+    }
+
+    /// Where the cells of a level lie, the finest being 0; none beyond the coarsest.
+    pub(crate) fn frame(&self, level: usize) -> Option<GridFrame> {
+        self.levels.get(level).map(|level| GridFrame {
+            west: self.west,
+            north: self.north,
+            cell_size_m: level.cell_size_m,
+            columns: level.columns,
+            rows: level.rows,
+        })
+    }
+
+    /// The cells of a span.
+    pub(super) fn cells_of(&self, span: &Span) -> Result<Grid, Error> {
+        let level = &self.levels[span.level];
+        self.cells(level, span.left, span.top, span.columns, span.rows)
+    }
+
+    /// Whether a tile of a level has any value.
+    pub(super) fn has_tile(&self, level: usize, index: usize) -> Result<bool, Error> {
+        Ok(self.tile(&self.levels[level], index)?.is_some())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.map.path()
     }
 
     /// Reads every cell of every level and returns how many have a value in the finest.

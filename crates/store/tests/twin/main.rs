@@ -7,5 +7,6 @@ mod common;
 mod crashes;
 mod damage;
 mod points;
+mod rasters;
 mod reading;
 mod round_trip;

@@ -2,9 +2,14 @@ use fixtures::{ORIGIN, Town};
 use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Grid, TileCoord};
 use store::{HeightKind, SurveyView};
-use tiler::{ImageFormat, Shading, hillshade_tile, terrain_rgb_tile};
+use tiler::{ImageFormat, Lights, Relief, Shading, hillshade_tile, terrain_rgb_tile};
 
 const SIZE: u32 = 256;
+
+const GREY: Relief = Relief {
+    lights: Lights::Soft,
+    shading: Shading::Grey,
+};
 
 fn mercator() -> &'static TileMatrixSet {
     TileMatrixSet::by_id("WebMercatorQuad").unwrap()
@@ -45,7 +50,8 @@ fn hillshade(survey: &SurveyView, tile: TileCoord) -> image::GrayAlphaImage {
 fn shaded(survey: &SurveyView, tile: TileCoord, shading: Shading) -> image::GrayAlphaImage {
     let kind = HeightKind::Terrain;
     let format = ImageFormat::Png;
-    let bytes = hillshade_tile(survey, kind, mercator(), tile, SIZE, format, shading).unwrap();
+    let relief = Relief { shading, ..GREY };
+    let bytes = hillshade_tile(survey, kind, mercator(), tile, SIZE, format, relief).unwrap();
     image::load_from_memory(&bytes).unwrap().to_luma_alpha8()
 }
 
@@ -200,7 +206,7 @@ fn four_tiles_together_are_one_tile_of_twice_the_size_of_the_level_above() {
     let kind = HeightKind::Terrain;
     for z in [10, 15, 18] {
         let parent = centre_tile(z);
-        let (format, grey) = (ImageFormat::Png, Shading::Grey);
+        let (format, grey) = (ImageFormat::Png, GREY);
         let whole = hillshade_tile(&survey, kind, mercator(), parent, 512, format, grey);
         let whole = image::load_from_memory(&whole.unwrap())
             .unwrap()
@@ -232,7 +238,7 @@ fn tiles_are_made_in_the_twins_own_grid_and_for_the_whole_world() {
     let tms = TileMatrixSet::by_id("EPSG:3014").unwrap();
     let tile = tms.tile_at(12, ORIGIN).unwrap();
     let kind = HeightKind::Surface;
-    let (format, grey) = (ImageFormat::WebP, Shading::Grey);
+    let (format, grey) = (ImageFormat::WebP, GREY);
     let bytes = hillshade_tile(&survey, kind, tms, tile, SIZE, format, grey).unwrap();
     let image = image::load_from_memory(&bytes).unwrap().to_luma_alpha8();
     assert!(image.pixels().any(|p| p.0[1] == 255));
