@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::terrain::Family;
 use crate::{
     difference, features, heights, identify, layers, operation, page, styles, surveys, terrain,
     tiles,
@@ -40,8 +41,15 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/tiles/{ids}/{z}/{x}/{file}", get(tiles::xyz_tile)),
         ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
-        ("/terrain/{file}", get(terrain::terrain_tilejson)),
-        ("/terrain/{survey}/{z}/{x}/{file}", get(terrain::terrain)),
+        ("/terrain/{file}", terrain::tilejson_of(Family::Terrain)),
+        (
+            "/terrain/{survey}/{z}/{x}/{file}",
+            terrain::tiles_of(Family::Terrain),
+        ),
+        (
+            "/terrain/{survey}/{tms}/{z}/{x}/{file}",
+            terrain::tiles_in_sets_of(Family::Terrain),
+        ),
         // Heights of a survey at a place, along a line, in a polygon.
         ("/terrain/{survey}/height", get(heights::height)),
         ("/terrain/{survey}/profile", get(heights::section)),
@@ -55,10 +63,42 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/difference/{later}/{earlier}/{z}/{x}/{file}",
             get(difference::tile),
         ),
-        ("/hillshade/{file}", get(terrain::hillshade_tilejson)),
+        // Relief and other rasters of a survey.
+        ("/hillshade/{file}", terrain::tilejson_of(Family::Hillshade)),
         (
             "/hillshade/{survey}/{z}/{x}/{file}",
-            get(terrain::hillshade),
+            terrain::tiles_of(Family::Hillshade),
+        ),
+        (
+            "/hillshade/{survey}/{tms}/{z}/{x}/{file}",
+            terrain::tiles_in_sets_of(Family::Hillshade),
+        ),
+        ("/slope/{file}", terrain::tilejson_of(Family::Slope)),
+        (
+            "/slope/{survey}/{z}/{x}/{file}",
+            terrain::tiles_of(Family::Slope),
+        ),
+        (
+            "/slope/{survey}/{tms}/{z}/{x}/{file}",
+            terrain::tiles_in_sets_of(Family::Slope),
+        ),
+        ("/aspect/{file}", terrain::tilejson_of(Family::Aspect)),
+        (
+            "/aspect/{survey}/{z}/{x}/{file}",
+            terrain::tiles_of(Family::Aspect),
+        ),
+        (
+            "/aspect/{survey}/{tms}/{z}/{x}/{file}",
+            terrain::tiles_in_sets_of(Family::Aspect),
+        ),
+        ("/height/{file}", terrain::tilejson_of(Family::Height)),
+        (
+            "/height/{survey}/{z}/{x}/{file}",
+            terrain::tiles_of(Family::Height),
+        ),
+        (
+            "/height/{survey}/{tms}/{z}/{x}/{file}",
+            terrain::tiles_in_sets_of(Family::Height),
         ),
         // Files of surveys, by range.
         ("/surveys/{id}/points.copc.laz", get(surveys::points)),

@@ -88,7 +88,8 @@ fn frame(
     let cells = |own_cells: usize| (own_cells as f64 * own.cell_size_m / cell_size_m).ceil();
     let (columns, rows) = (cells(own.columns), cells(own.rows));
     // What is not a number is not below the limit.
-    if cell_size_m.is_nan() || cell_size_m <= 0.0 || !(columns * rows <= CELLS_MAX) {
+    let fits = columns * rows <= CELLS_MAX;
+    if cell_size_m <= 0.0 || !fits {
         return Err(Error::Refused(format!(
             "{columns} × {rows} cells of {cell_size_m} m are over the limit of {CELLS_MAX}: choose a larger cell size"
         )));

@@ -19,6 +19,7 @@ mod relief;
 mod rings;
 mod shapes;
 mod simplify;
+mod theme;
 mod vector;
 
 use geodesy::{Crs, TileMatrixSet, Transform};
@@ -30,6 +31,7 @@ use crate::vector::LayerBuilder;
 
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::relief::Lights;
+pub use crate::theme::{Stop, Theme};
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
 
 /// What can go wrong.
@@ -242,10 +244,22 @@ pub fn hillshade_tile(
     raster::hillshade(survey, kind, tms, tile, size_px, format, relief)
 }
 
-/// Makes a terrain-RGB tile (Mapbox encoding); 0 m where there is no data.
+/// How an elevation is told in red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ElevationEncoding {
+    /// Mapbox's: −10 000 m + (R · 65 536 + G · 256 + B) · 0.1 m.
+    Mapbox,
+    /// Terrarium's: R · 256 + G + B / 256 − 32 768 m.
+    Terrarium,
+}
+
+/// The elevation that terrain-RGB tiles tell where there is no data.
+pub const BEYOND_M: f32 = 0.0;
+
+/// Makes a terrain-RGB tile; [`BEYOND_M`] where there is no data.
 ///
-/// Elevations are in the survey's own vertical datum, in steps of 0.1 m, each for the
-/// middle of its pixel.
+/// Elevations are in the survey's own vertical datum, in the steps of the encoding, each for
+/// the middle of its pixel.
 ///
 /// # Errors
 ///
@@ -257,8 +271,25 @@ pub fn terrain_rgb_tile(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
+    encoding: ElevationEncoding,
 ) -> Result<Vec<u8>, Error> {
-    raster::terrain_rgb(survey, kind, tms, tile, size_px, format)
+    raster::terrain_rgb(survey, kind, tms, tile, size_px, format, encoding)
+}
+
+/// Makes a tile in the colours of a theme's legend, transparent without data.
+///
+/// # Errors
+///
+/// As [`hillshade_tile`].
+pub fn themed_tile(
+    survey: &SurveyView,
+    theme: Theme,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    size_px: u32,
+    format: ImageFormat,
+) -> Result<Vec<u8>, Error> {
+    raster::themed(survey, theme, tms, tile, size_px, format)
 }
 
 /// What of a survey is written to a file.

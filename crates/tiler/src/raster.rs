@@ -9,11 +9,33 @@ use store::{HeightKind, SurveyView};
 
 use crate::positions::{PixelGrid, PixelRect};
 use crate::relief::{Shader, slopes};
-use crate::{Error, ImageFormat, Relief, Shading, ways};
+use crate::theme::{aspect_colour, height_colour, slope_colour};
+use crate::{BEYOND_M, ElevationEncoding, Error, ImageFormat, Relief, Shading, Theme, ways};
 
 /// Largest side of an image, in pixels: four times the tiles of usual clients at
 /// twice their resolution. A request cannot make us hold more than some 100 MB.
 const SIZE_PX_MAX: u32 = 2048;
+
+/// Which of a survey's values.
+#[derive(Debug, Clone, Copy)]
+enum Values {
+    Elevations(HeightKind),
+    AboveGround,
+}
+
+impl Values {
+    fn window(
+        self,
+        survey: &SurveyView,
+        bounds: &Bounds,
+        cell_size_m: f64,
+    ) -> Result<Grid, store::Error> {
+        match self {
+            Values::Elevations(kind) => survey.window(kind, bounds, cell_size_m),
+            Values::AboveGround => survey.above_ground(bounds, cell_size_m),
+        }
+    }
+}
 
 /// What a survey knows around the pixels of a tile.
 pub(crate) struct Scene {
@@ -27,7 +49,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn of_tile(
         survey: &SurveyView,
-        kind: HeightKind,
+        of: Values,
         tms: &TileMatrixSet,
         tile: TileCoord,
         size_px: u32,
@@ -60,7 +82,7 @@ impl Scene {
         let Ok(probe) = Bounds::new(x, y, x, y) else {
             return Ok(scene);
         };
-        let cell_m = survey.window(kind, &probe, pixel_m)?.cell_size_m;
+        let cell_m = of.window(survey, &probe, pixel_m)?.cell_size_m;
         let covered = points.expanded(cell_m);
         let Some(rect) = scene.pixels.part_over(&whole, &to_tms(&covered)?) else {
             return Ok(scene);
@@ -83,7 +105,7 @@ impl Scene {
             around.max_y().min(reach.max_y()),
         );
         if let Ok(wanted) = wanted {
-            let grid = survey.window(kind, &wanted, pixel_m)?;
+            let grid = of.window(survey, &wanted, pixel_m)?;
             scene.data = Some((rect, grid));
         }
         Ok(scene)
@@ -232,7 +254,7 @@ pub(crate) fn hillshade(
     format: ImageFormat,
     relief: Relief,
 ) -> Result<Vec<u8>, Error> {
-    let scene = Scene::of_tile(survey, kind, tms, tile, size_px)?;
+    let scene = Scene::of_tile(survey, Values::Elevations(kind), tms, tile, size_px)?;
     let pixels = hillshade_pixels(&scene, relief);
     scene.encode(&pixels, ExtendedColorType::La8, format)
 }
@@ -262,6 +284,34 @@ fn overlay(brightness: f32, level: f32) -> [f32; 2] {
     }
 }
 
+/// See [`crate::themed_tile`].
+pub(crate) fn themed(
+    survey: &SurveyView,
+    theme: Theme,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    size_px: u32,
+    format: ImageFormat,
+) -> Result<Vec<u8>, Error> {
+    let of = match theme {
+        Theme::Slope | Theme::Aspect => Values::Elevations(HeightKind::Terrain),
+        Theme::Height => Values::AboveGround,
+    };
+    let scene = Scene::of_tile(survey, of, tms, tile, size_px)?;
+    let mut pixels = vec![0; scene.len() * 4];
+    let mut put = |place: usize, colour: [u8; 4]| {
+        pixels[place * 4..place * 4 + 4].copy_from_slice(&colour);
+    };
+    match theme {
+        Theme::Slope => scene.paint(slopes_of, |place, slope| put(place, slope_colour(slope))),
+        Theme::Aspect => scene.paint(slopes_of, |place, slope| put(place, aspect_colour(slope))),
+        Theme::Height => scene.paint(elevations, |place, [height]| {
+            put(place, height_colour(height));
+        }),
+    }
+    scene.encode(&pixels, ExtendedColorType::Rgba8, format)
+}
+
 /// See [`crate::terrain_rgb_tile`].
 pub(crate) fn terrain_rgb(
     survey: &SurveyView,
@@ -270,22 +320,25 @@ pub(crate) fn terrain_rgb(
     tile: TileCoord,
     size_px: u32,
     format: ImageFormat,
+    encoding: ElevationEncoding,
 ) -> Result<Vec<u8>, Error> {
-    let scene = Scene::of_tile(survey, kind, tms, tile, size_px)?;
-    scene.encode(&terrain_pixels(&scene), ExtendedColorType::Rgb8, format)
-}
-
-fn terrain_pixels(scene: &Scene) -> Vec<u8> {
-    let mut pixels = terrain_colour(0.0).repeat(scene.len());
+    let scene = Scene::of_tile(survey, Values::Elevations(kind), tms, tile, size_px)?;
+    let mut pixels = encoding.colour(BEYOND_M).repeat(scene.len());
     scene.paint(elevations, |place, [elevation_m]| {
-        pixels[place * 3..place * 3 + 3].copy_from_slice(&terrain_colour(elevation_m));
+        pixels[place * 3..place * 3 + 3].copy_from_slice(&encoding.colour(elevation_m));
     });
-    pixels
+    scene.encode(&pixels, ExtendedColorType::Rgb8, format)
 }
 
-/// Mapbox's encoding: elevation = −10 000 m + (R · 65 536 + G · 256 + B) · 0.1 m.
-fn terrain_colour(elevation_m: f32) -> [u8; 3] {
-    let steps = ((f64::from(elevation_m) + 10_000.0) * 10.0).round();
-    let [_, r, g, b] = (steps.clamp(0.0, f64::from(0xFF_FFFF)) as u32).to_be_bytes();
-    [r, g, b]
+impl ElevationEncoding {
+    /// Red, green and blue of an elevation.
+    fn colour(self, elevation_m: f32) -> [u8; 3] {
+        let steps = match self {
+            ElevationEncoding::Mapbox => (f64::from(elevation_m) + 10_000.0) * 10.0,
+            ElevationEncoding::Terrarium => (f64::from(elevation_m) + 32_768.0) * 256.0,
+        };
+        let steps = steps.round().clamp(0.0, f64::from(0xFF_FFFF)) as u32;
+        let [_, r, g, b] = steps.to_be_bytes();
+        [r, g, b]
+    }
 }

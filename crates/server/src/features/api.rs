@@ -22,7 +22,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 40] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 51] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -89,13 +89,19 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 40] = [
         "/terrain/{file}",
         "TileJSON of terrain-RGB, SURVEY.json",
         JSON,
-        &["f"],
+        &["f", "encoding"],
     ),
     (
         "/terrain/{survey}/{z}/{x}/{file}",
         "Terrain-RGB tile, Y.png or Y.webp",
         "image/png",
-        &[],
+        &["encoding"],
+    ),
+    (
+        "/terrain/{survey}/{tms}/{z}/{x}/{file}",
+        "Terrain-RGB tile in a tile matrix set",
+        "image/png",
+        &["encoding"],
     ),
     (
         "/terrain/{survey}/height",
@@ -131,13 +137,73 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 40] = [
         "/hillshade/{file}",
         "TileJSON of shaded relief, SURVEY.json",
         JSON,
-        &["f", "style"],
+        &["f", "style", "azimuth", "altitude"],
     ),
     (
         "/hillshade/{survey}/{z}/{x}/{file}",
         "Shaded relief tile, Y.png or Y.webp",
         "image/png",
-        &["style"],
+        &["style", "azimuth", "altitude"],
+    ),
+    (
+        "/hillshade/{survey}/{tms}/{z}/{x}/{file}",
+        "Shaded relief tile in a tile matrix set",
+        "image/png",
+        &["style", "azimuth", "altitude"],
+    ),
+    (
+        "/slope/{file}",
+        "TileJSON of slope, with its legend, SURVEY.json",
+        JSON,
+        &["f"],
+    ),
+    (
+        "/slope/{survey}/{z}/{x}/{file}",
+        "Slope tile, Y.png or Y.webp",
+        "image/png",
+        &[],
+    ),
+    (
+        "/slope/{survey}/{tms}/{z}/{x}/{file}",
+        "Slope tile in a tile matrix set",
+        "image/png",
+        &[],
+    ),
+    (
+        "/aspect/{file}",
+        "TileJSON of aspect, with its legend, SURVEY.json",
+        JSON,
+        &["f"],
+    ),
+    (
+        "/aspect/{survey}/{z}/{x}/{file}",
+        "Aspect tile, Y.png or Y.webp",
+        "image/png",
+        &[],
+    ),
+    (
+        "/aspect/{survey}/{tms}/{z}/{x}/{file}",
+        "Aspect tile in a tile matrix set",
+        "image/png",
+        &[],
+    ),
+    (
+        "/height/{file}",
+        "TileJSON of height above ground, with its legend, SURVEY.json",
+        JSON,
+        &["f"],
+    ),
+    (
+        "/height/{survey}/{z}/{x}/{file}",
+        "Height above ground tile, Y.png or Y.webp",
+        "image/png",
+        &[],
+    ),
+    (
+        "/height/{survey}/{tms}/{z}/{x}/{file}",
+        "Height above ground tile in a tile matrix set",
+        "image/png",
+        &[],
     ),
     (
         "/surveys/{id}/points.copc.laz",
@@ -307,7 +373,15 @@ fn parameter(name: &str, place: &str, required: bool) -> Value {
         }
         "lang" => json!({ "type": "string", "enum": ["sv", "en"] }),
         "labels" => json!({ "type": "boolean", "default": false }),
-        "style" => json!({ "type": "string", "enum": ["grey", "overlay"], "default": "grey" }),
+        "style" => {
+            let styles = ["grey", "overlay", "multi", "multi-overlay"];
+            json!({ "type": "string", "enum": styles, "default": "grey" })
+        }
+        "encoding" => {
+            json!({ "type": "string", "enum": ["mapbox", "terrarium"], "default": "mapbox" })
+        }
+        "azimuth" => json!({ "type": "number", "minimum": 0, "maximum": 360 }),
+        "altitude" => json!({ "type": "number", "minimum": 1, "maximum": 90, "default": 45 }),
         _ => json!({ "type": "string" }),
     };
     let mut parameter = json!({

@@ -13,6 +13,7 @@ use crate::links::Base;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::surveys;
+use crate::terrain::Family;
 
 /// Longitude and latitude, in that order: the CRS of all GeoJSON here.
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
@@ -172,9 +173,9 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
             }
         }
         EntryKind::Survey(_) => {
-            for (family, title) in [("terrain", "Terrain-RGB"), ("hillshade", "Hillshade")] {
-                let tilejson = base.url(&format!("/{family}/{id}.json"));
-                links.push(link("tilejson", json_type, tilejson, title));
+            for family in Family::ALL {
+                let tilejson = base.url(&format!("/{}/{id}.json", family.name()));
+                links.push(link("tilejson", json_type, tilejson, family.title()));
             }
             let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
             links.push(link("enclosure", surveys::COPC, points, "Points as COPC"));

@@ -92,9 +92,14 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             "/terrain/{survey}/{z}/{x}/{file}",
             vec![
                 format!("/terrain/drone/{xyz}.png"),
-                format!("/terrain/drone/{xyz}.webp"),
+                format!("/terrain/drone/0/0/0.webp"),
             ],
-            vec![format!("/terrain/secret_drone/{xyz}.png")],
+            vec![format!("/terrain/secret_drone/{xyz}.webp")],
+        ),
+        (
+            "/terrain/{survey}/{tms}/{z}/{x}/{file}",
+            vec![format!("/terrain/drone/SWEREF99TM/{sweref}.png")],
+            vec![format!("/terrain/secret_drone/SWEREF99TM/{sweref}.png")],
         ),
         (
             "/terrain/{survey}/height",
@@ -143,8 +148,70 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         ),
         (
             "/hillshade/{survey}/{z}/{x}/{file}",
-            vec![format!("/hillshade/drone/{xyz}.png")],
+            vec![
+                format!("/hillshade/drone/{xyz}.png"),
+                format!("/hillshade/drone/0/0/0.webp"),
+            ],
             vec![format!("/hillshade/secret_drone/{xyz}.webp")],
+        ),
+        (
+            "/hillshade/{survey}/{tms}/{z}/{x}/{file}",
+            vec![format!("/hillshade/drone/SWEREF99TM/{sweref}.png")],
+            vec![format!("/hillshade/secret_drone/SWEREF99TM/{sweref}.png")],
+        ),
+        (
+            "/slope/{file}",
+            own(&["/slope/drone.json"]),
+            own(&["/slope/secret_drone.json"]),
+        ),
+        (
+            "/slope/{survey}/{z}/{x}/{file}",
+            vec![
+                format!("/slope/drone/{xyz}.png"),
+                format!("/slope/drone/0/0/0.webp"),
+            ],
+            vec![format!("/slope/secret_drone/{xyz}.webp")],
+        ),
+        (
+            "/slope/{survey}/{tms}/{z}/{x}/{file}",
+            vec![format!("/slope/drone/SWEREF99TM/{sweref}.png")],
+            vec![format!("/slope/secret_drone/SWEREF99TM/{sweref}.png")],
+        ),
+        (
+            "/aspect/{file}",
+            own(&["/aspect/drone.json"]),
+            own(&["/aspect/secret_drone.json"]),
+        ),
+        (
+            "/aspect/{survey}/{z}/{x}/{file}",
+            vec![
+                format!("/aspect/drone/{xyz}.png"),
+                format!("/aspect/drone/0/0/0.webp"),
+            ],
+            vec![format!("/aspect/secret_drone/{xyz}.webp")],
+        ),
+        (
+            "/aspect/{survey}/{tms}/{z}/{x}/{file}",
+            vec![format!("/aspect/drone/SWEREF99TM/{sweref}.png")],
+            vec![format!("/aspect/secret_drone/SWEREF99TM/{sweref}.png")],
+        ),
+        (
+            "/height/{file}",
+            own(&["/height/drone.json"]),
+            own(&["/height/secret_drone.json"]),
+        ),
+        (
+            "/height/{survey}/{z}/{x}/{file}",
+            vec![
+                format!("/height/drone/{xyz}.png"),
+                format!("/height/drone/0/0/0.webp"),
+            ],
+            vec![format!("/height/secret_drone/{xyz}.webp")],
+        ),
+        (
+            "/height/{survey}/{tms}/{z}/{x}/{file}",
+            vec![format!("/height/drone/SWEREF99TM/{sweref}.png")],
+            vec![format!("/height/secret_drone/SWEREF99TM/{sweref}.png")],
         ),
         (
             "/surveys/{id}/points.copc.laz",

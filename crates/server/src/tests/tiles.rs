@@ -23,7 +23,7 @@ async fn rows_come_before_columns_in_ogc_paths_only() {
 }
 
 #[tokio::test]
-async fn an_empty_tile_is_204_inside_and_404_outside_and_terrain_is_never_204() {
+async fn an_empty_tile_is_204_inside_and_404_outside_and_rasters_are_never_either() {
     let town = town();
     // Between the two streets, in the box around both.
     let tile_at = |z, at| tile_at("WebMercatorQuad", z, at);
@@ -34,7 +34,10 @@ async fn an_empty_tile_is_204_inside_and_404_outside_and_terrain_is_never_204() 
     assert!(between.body.is_empty());
     for path in [
         format!("/tiles/streets/{}.mvt", tile_at(15, [9000., 35.])),
-        format!("/terrain/drone/{}.png", tile_at(15, [9000., 35.])),
+        "/terrain/drone/31/0/0.png".to_owned(),
+        "/slope/drone/0/0/1.png".to_owned(),
+        "/slope/streets/0/0/0.png".to_owned(),
+        "/height/drone/Nowhere/0/0/0.png".to_owned(),
         "/tiles/streets/0/1/0.mvt".to_owned(),
         "/tiles/streets/31/0/0.mvt".to_owned(),
         "/tiles/streets/-1/0/0.mvt".to_owned(),
@@ -48,10 +51,20 @@ async fn an_empty_tile_is_204_inside_and_404_outside_and_terrain_is_never_204() 
         assert_eq!(got.json()["status"], 404);
     }
     // The whole world is one tile, most of it without data.
-    for family in ["terrain", "hillshade"] {
+    for family in ["terrain", "hillshade", "slope", "aspect", "height"] {
         let got = town.get(&format!("/{family}/drone/0/0/0.png")).await;
         assert_eq!(got.status, 200, "{family}");
         assert!(got.body.starts_with(b"\x89PNG"));
+        // Beyond the survey there is one flat tile, wherever it is asked for.
+        let mut beyond = Vec::new();
+        for at in [[9000., 35.], [-20_000., 500.]] {
+            let path = format!("/{family}/drone/{}.webp", tile_at(15, at));
+            let got = town.get(&path).await;
+            assert_eq!(got.status, 200, "{path}");
+            beyond.push(got.body);
+        }
+        assert_eq!(beyond[0], beyond[1], "{family}");
+        assert!(beyond[0].len() < 1000, "{family}");
     }
 }
 
@@ -90,4 +103,99 @@ async fn tilejson_tells_fields_bounds_and_levels() {
     );
     let terrain = town.get("/terrain/drone.json").await.json();
     assert_eq!(terrain["encoding"], "mapbox");
+}
+
+#[tokio::test]
+async fn relief_is_lit_as_asked_and_elevations_told_as_asked() {
+    let town = town();
+    let (_, xyz, _) = middle();
+    let mut seen = Vec::new();
+    for query in [
+        "",
+        "?style=overlay",
+        "?style=multi&altitude=30",
+        "?style=multi-overlay&altitude=30",
+        "?azimuth=90&altitude=30",
+        "?altitude=60",
+    ] {
+        let got = town
+            .get(&format!("/hillshade/drone/{xyz}.png{query}"))
+            .await;
+        assert_eq!(got.status, 200, "{query}: {}", got.text());
+        let document = town.get(&format!("/hillshade/drone.json{query}")).await;
+        let tiles = document.json()["tiles"][0].as_str().unwrap().to_owned();
+        let asked = tiles.split_once('?').map_or("", |(_, query)| query);
+        let mut parts: Vec<_> = asked.split('&').collect();
+        parts.sort_unstable();
+        let mut wanted: Vec<_> = query.trim_start_matches('?').split('&').collect();
+        wanted.sort_unstable();
+        assert_eq!(parts, wanted);
+        seen.push(got.body);
+    }
+    seen.sort();
+    seen.dedup();
+    // Level ground is clear in both overlays, and as bright under lights of one height.
+    assert_eq!(seen.len(), 4);
+    for (query, parameter) in [
+        ("azimuth=361", "azimuth"),
+        ("azimuth=NaN", "azimuth"),
+        ("azimuth=west", "azimuth"),
+        ("style=multi&azimuth=90", "azimuth"),
+        ("altitude=0", "altitude"),
+        ("altitude=inf", "altitude"),
+        ("style=dark", "style"),
+        ("encoding=terrarium", "encoding"),
+    ] {
+        let got = town
+            .get(&format!("/hillshade/drone/{xyz}.png?{query}"))
+            .await;
+        assert_eq!(got.status, 400, "{query}");
+        assert!(got.text().contains(parameter), "{query}: {}", got.text());
+    }
+    let terrain = town
+        .get("/terrain/drone.json?encoding=terrarium")
+        .await
+        .json();
+    assert_eq!(terrain["encoding"], "terrarium");
+    assert_eq!(terrain["tvilling:beyond_m"], 0.0);
+    assert!(
+        terrain["tiles"][0]
+            .as_str()
+            .unwrap()
+            .ends_with(".png?encoding=terrarium")
+    );
+    let path = format!("/terrain/drone/{xyz}.png");
+    let mapbox = town.get(&path).await.body;
+    assert_ne!(
+        town.get(&format!("{path}?encoding=terrarium")).await.body,
+        mapbox
+    );
+    assert_eq!(
+        town.get(&format!("{path}?encoding=mapbox")).await.body,
+        mapbox
+    );
+    let slope = town.get("/slope/drone.json").await.json();
+    assert_eq!(slope["tvilling:legend"]["unit"], "degree");
+    assert_eq!(slope["tvilling:legend"]["stops"][0]["colour"], "#f7f7f7ff");
+}
+
+#[tokio::test]
+async fn raster_tiles_come_in_every_tile_matrix_set() {
+    let town = town();
+    for set in geodesy::TileMatrixSet::all() {
+        let at = tile_at(&set.id, 12, [50.0, 50.0]);
+        for family in ["terrain", "hillshade", "slope"] {
+            let path = format!("/{family}/drone/{}/{at}.png", set.id);
+            let got = town.get(&path).await;
+            assert_eq!(got.status, 200, "{path}");
+        }
+        // Where the ground is, it is not flat.
+        let here = town
+            .get(&format!("/terrain/drone/{}/{at}.png", set.id))
+            .await;
+        let beyond = town
+            .get(&format!("/terrain/drone/{}/12/0/0.png", set.id))
+            .await;
+        assert_ne!(here.body, beyond.body, "{}", set.id);
+    }
 }

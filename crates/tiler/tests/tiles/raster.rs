@@ -2,9 +2,14 @@ use fixtures::{ORIGIN, Town};
 use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Grid, TileCoord};
 use store::{HeightKind, SurveyView};
-use tiler::{ImageFormat, Lights, Relief, Shading, hillshade_tile, terrain_rgb_tile};
+use tiler::{
+    ElevationEncoding, ImageFormat, Lights, Relief, Shading, Theme, hillshade_tile,
+    terrain_rgb_tile, themed_tile,
+};
 
 const SIZE: u32 = 256;
+
+const MAPBOX: ElevationEncoding = ElevationEncoding::Mapbox;
 
 const GREY: Relief = Relief {
     lights: Lights::Soft,
@@ -39,7 +44,7 @@ fn hills(x: f64, y: f64) -> f32 {
 
 fn terrain_tile(survey: &SurveyView, tile: TileCoord, format: ImageFormat) -> image::RgbImage {
     let kind = HeightKind::Terrain;
-    let bytes = terrain_rgb_tile(survey, kind, mercator(), tile, SIZE, format).unwrap();
+    let bytes = terrain_rgb_tile(survey, kind, mercator(), tile, SIZE, format, MAPBOX).unwrap();
     image::load_from_memory(&bytes).unwrap().to_rgb8()
 }
 
@@ -211,7 +216,15 @@ fn four_tiles_together_are_one_tile_of_twice_the_size_of_the_level_above() {
         let whole = image::load_from_memory(&whole.unwrap())
             .unwrap()
             .to_luma_alpha8();
-        let heights = terrain_rgb_tile(&survey, kind, mercator(), parent, 512, ImageFormat::WebP);
+        let heights = terrain_rgb_tile(
+            &survey,
+            kind,
+            mercator(),
+            parent,
+            512,
+            ImageFormat::WebP,
+            MAPBOX,
+        );
         let heights = image::load_from_memory(&heights.unwrap())
             .unwrap()
             .to_rgb8();
@@ -252,4 +265,115 @@ fn tiles_are_made_in_the_twins_own_grid_and_for_the_whole_world() {
     assert!(sea.pixels().all(|p| p.0 == [1, 134, 160]));
     let bad = hillshade_tile(&survey, kind, tms, tile, 0, ImageFormat::Png, grey);
     assert!(bad.is_err());
+}
+
+#[test]
+fn terrarium_tells_the_same_elevations_in_finer_steps() {
+    let town = Town::new("EPSG:3014");
+    let survey = town.put_terrain("hills", &terrain(300, 1.0, hills));
+    let (tile, kind) = (centre_tile(17), HeightKind::Terrain);
+    let mapbox = terrain_tile(&survey, tile, ImageFormat::Png);
+    let encoding = ElevationEncoding::Terrarium;
+    let format = ImageFormat::Png;
+    let bytes = terrain_rgb_tile(&survey, kind, mercator(), tile, SIZE, format, encoding).unwrap();
+    let terrarium = image::load_from_memory(&bytes).unwrap().to_rgb8();
+    for (pixel, other) in terrarium.pixels().zip(mapbox.pixels()) {
+        let [r, g, b] = pixel.0.map(f64::from);
+        let elevation_m = r * 256.0 + g + b / 256.0 - 32_768.0;
+        assert!((elevation_m - elevation(other)).abs() <= 0.05 + 0.5 / 256.0);
+    }
+}
+
+/// What each kind of raster tile shows, as pixels.
+fn every_kind(
+    survey: &SurveyView,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    size: u32,
+) -> Vec<image::RgbaImage> {
+    let (kind, format) = (HeightKind::Terrain, ImageFormat::Png);
+    let lit = Relief {
+        lights: Lights::Multi { altitude_deg: 40.0 },
+        shading: Shading::Overlay,
+    };
+    let encoding = ElevationEncoding::Terrarium;
+    let mut tiles = vec![
+        hillshade_tile(survey, kind, tms, tile, size, format, GREY),
+        hillshade_tile(survey, kind, tms, tile, size, format, lit),
+        terrain_rgb_tile(survey, kind, tms, tile, size, format, encoding),
+    ];
+    for theme in [Theme::Slope, Theme::Aspect, Theme::Height] {
+        tiles.push(themed_tile(survey, theme, tms, tile, size, format));
+    }
+    let images = tiles.into_iter();
+    images
+        .map(|bytes| image::load_from_memory(&bytes.unwrap()).unwrap().to_rgba8())
+        .collect()
+}
+
+#[test]
+fn no_kind_of_tile_has_a_seam_in_any_tile_matrix_set() {
+    // The pixels of a tile of 512 are those of the four tiles of 256 of the next level, in
+    // each set whose levels halve: so what lies across a shared edge goes on over it.
+    let town = Town::new("EPSG:3014");
+    let ground = terrain(500, 1.0, hills);
+    let mut surface = ground.clone();
+    for (i, value) in surface.values.iter_mut().enumerate() {
+        *value += (i % 37) as f32 / 3.0;
+    }
+    let survey = town.put_survey(fixtures::survey("hills", &ground), &ground, &surface);
+    for (id, levels) in [
+        ("WebMercatorQuad", [12, 17]),
+        ("SWEREF99TM", [8, 12]),
+        ("EPSG:3014", [9, 13]),
+    ] {
+        let tms = TileMatrixSet::by_id(id).unwrap();
+        let way = Transform::new(&Crs::from_code("EPSG:3014").unwrap(), &tms.crs).unwrap();
+        for z in levels {
+            let parent = tms.tile_at(z, way.xy(ORIGIN).unwrap()).unwrap();
+            let whole = every_kind(&survey, tms, parent, 512);
+            for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                let (x, y) = (parent.x() * 2 + dx, parent.y() * 2 + dy);
+                let child = TileCoord::new(z + 1, x, y).unwrap();
+                let parts = every_kind(&survey, tms, child, 256);
+                for (number, (whole, part)) in whole.iter().zip(&parts).enumerate() {
+                    for (column, row, pixel) in part.enumerate_pixels() {
+                        let above = whole.get_pixel(dx * 256 + column, dy * 256 + row);
+                        assert_eq!(above, pixel, "{id} {child} {number}: {column}, {row}");
+                    }
+                }
+            }
+            for (number, whole) in whole.iter().enumerate() {
+                let first = whole.get_pixel(0, 0);
+                assert!(
+                    whole.pixels().any(|pixel| pixel != first),
+                    "{id} {z} {number}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn slope_tiles_have_the_colours_of_the_slope_on_the_ground() {
+    let town = Town::new("EPSG:3014");
+    // 45 degrees, falling to the west, and 6 m of trees on it.
+    let ground = terrain(300, 1.0, |x, _| (200.0 + x) as f32);
+    let mut surface = ground.clone();
+    surface.values.iter_mut().for_each(|value| *value += 10.0);
+    let survey = town.put_survey(fixtures::survey("ramp", &ground), &ground, &surface);
+    for (theme, value) in [
+        (Theme::Slope, 45.0),
+        (Theme::Aspect, 270.0),
+        (Theme::Height, 10.0),
+    ] {
+        let format = ImageFormat::WebP;
+        let bytes = themed_tile(&survey, theme, mercator(), centre_tile(18), SIZE, format);
+        let image = image::load_from_memory(&bytes.unwrap()).unwrap().to_rgba8();
+        let (stops, _) = theme.legend();
+        let (_, colour) = stops.iter().find(|(stop, _)| *stop == value).unwrap();
+        let pixel = image.get_pixel(128, 128).0;
+        let off = pixel.iter().zip(colour).map(|(a, b)| a.abs_diff(*b));
+        assert!(off.max().unwrap() <= 1, "{theme:?}: {pixel:?}");
+    }
 }
