@@ -6,6 +6,7 @@
 #![expect(clippy::panic, reason = "a test that cannot go on says why")]
 
 mod classes;
+mod contours;
 mod copc;
 mod crash;
 mod demo;

@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Init(Init),
     /// Put a survey or a department's layer into a twin.
     Ingest(Ingest),
+    /// Draw contours of a survey's ground as a collection.
+    Contour(Contour),
     /// Write a survey of a twin to a file.
     Export(Export),
     /// Serve a twin over HTTP.
@@ -121,6 +123,44 @@ pub(crate) struct Ingest {
     /// Add to what the collection has; a feature with a known id takes its place.
     #[arg(long)]
     pub(crate) append: bool,
+}
+
+/// Options of `contour`.
+#[derive(Debug, Args)]
+pub(crate) struct Contour {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Name of the survey.
+    #[arg(long, value_name = "ID")]
+    pub(crate) survey: String,
+    /// Name of the collection to make, in a-z, 0-9, _ and -.
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: String,
+    /// Metres from one contour to the next; every fifth is an index contour.
+    #[arg(long, default_value_t = 1.0, value_name = "M")]
+    pub(crate) interval: f64,
+    /// Side of the cells to draw from: the coarsest of the survey that are not larger.
+    #[arg(long, default_value_t = 1.0, value_name = "M")]
+    pub(crate) cell_size: f64,
+    /// Standard deviation of the bell that the ground is smoothed with; 0 for none.
+    #[arg(long, default_value_t = 2.0, value_name = "M")]
+    pub(crate) smooth: f64,
+    /// How far a line may pass from where it was found, to save vertices; 0 to keep all
+    /// [default: a quarter of a cell].
+    #[arg(long, value_name = "M")]
+    pub(crate) tolerance: Option<f64>,
+    /// Leave out lines and rings that are shorter.
+    #[arg(long, default_value_t = 10.0, value_name = "M")]
+    pub(crate) min_length: f64,
+    /// Name for people [default: the collection's id].
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Who answers for it: the id of a department in twin.toml [default: the survey's].
+    #[arg(long)]
+    pub(crate) department: Option<String>,
+    /// Put the new in place of what the collection has.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 /// Options of `export`.

@@ -41,6 +41,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Verb::Demo(options) => verbs::demo::run(options, json),
         Verb::Init(options) => verbs::init::run(options, json),
         Verb::Ingest(options) => verbs::ingest::run(options, json),
+        Verb::Contour(options) => verbs::contour::run(options, json),
         Verb::Export(options) => verbs::export::run(options, json),
         Verb::Serve(options) => verbs::serve::run(options, json),
         Verb::Query(options) => verbs::query::run(options, json),

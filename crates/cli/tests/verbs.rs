@@ -16,7 +16,7 @@ fn tvilling(arguments: &[&str]) -> Output {
 fn help_lists_every_verb() {
     let help = String::from_utf8(tvilling(&["--help"]).stdout).expect("UTF-8");
     for verb in [
-        "demo", "init", "ingest", "export", "serve", "query", "status", "check", "key",
+        "demo", "init", "ingest", "contour", "export", "serve", "query", "status", "check", "key",
     ] {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb}: {help}");
     }

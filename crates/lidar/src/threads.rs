@@ -24,6 +24,11 @@ pub(crate) fn for_each_row<T: Send>(
         .for_each(|(row, cells)| work(row, cells));
 }
 
+/// Calls `work` with each number below `count`, and returns what it gives in their order.
+pub(crate) fn map_each<T: Send>(count: usize, work: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    (0..count).into_par_iter().map(work).collect()
+}
+
 /// Fewer rows to a task when rows are long.
 fn values_per_task(length: usize) -> usize {
     (16_384 / length).max(1)

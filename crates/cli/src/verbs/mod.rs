@@ -1,6 +1,7 @@
 //! One module for each verb.
 
 pub(crate) mod check;
+pub(crate) mod contour;
 pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod ingest;
