@@ -13,6 +13,7 @@
 mod crs;
 mod database;
 mod fast;
+mod geocentric;
 mod geoid;
 mod pj;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tms;
 mod transform;
 
 pub use crs::{AxisOrder, Crs, Error};
+pub use geocentric::ecef_from_lonlat;
 pub use geoid::Geoid;
 pub use tms::{TileMatrix, TileMatrixSet};
 pub use transform::Transform;

@@ -44,6 +44,15 @@ impl VoxelKey {
         })
     }
 
+    /// Whether it is `other` or a part of it.
+    pub fn is_at_or_below(self, other: VoxelKey) -> bool {
+        let Some(deeper) = self.level.checked_sub(other.level) else {
+            return false;
+        };
+        let up = |place: u32| place.checked_shr(u32::from(deeper)).unwrap_or(0);
+        [up(self.x), up(self.y), up(self.z)] == [other.x, other.y, other.z]
+    }
+
     /// The cubes that this one is made of.
     pub fn children(self) -> [VoxelKey; 8] {
         std::array::from_fn(|octant| {
@@ -112,6 +121,13 @@ mod tests {
             assert_eq!(key, cube.key_of(key.level, point));
             let Some(parent) = key.parent() else { break };
             assert!(parent.children().contains(&key));
+            assert!(key.is_at_or_below(parent) && !parent.is_at_or_below(key));
+            assert!(key.is_at_or_below(key) && key.is_at_or_below(VoxelKey::ROOT));
+            let beside = VoxelKey {
+                x: parent.x ^ 1,
+                ..parent
+            };
+            assert!(!key.is_at_or_below(beside) || parent == VoxelKey::ROOT);
             key = parent;
         }
         assert_eq!(key, VoxelKey::ROOT);

@@ -3,7 +3,7 @@
 //! Read it in this order: `router` lists every route, `caller` turns a caller into a
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
 //! Each family of protocols has its own place: `features`, `tiles`, `terrain`,
-//! `heights` (with `picture`), `identify`, `styles`, `page`, `operation`. What happens around every request is in
+//! `heights` (with `picture`), `tiles3d`, `identify`, `styles`, `page`, `operation`. What happens around every request is in
 //! `layers`, and connections are in `serve`. Geometry is for other crates.
 
 mod app;
@@ -30,6 +30,7 @@ mod styles;
 mod surveys;
 mod terrain;
 mod tiles;
+mod tiles3d;
 mod written;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::terrain::Family;
 use crate::{
     difference, features, heights, identify, layers, operation, page, styles, surveys, terrain,
-    tiles,
+    tiles, tiles3d,
 };
 
 /// Every path that there is, and who answers it.
@@ -105,6 +105,24 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/surveys/{id}/ground.tif", get(surveys::ground)),
         ("/surveys/{id}/surface.tif", get(surveys::surface)),
         ("/surveys/{id}/height.tif", get(surveys::height)),
+        // 3D Tiles of a survey's points, 1.1 and 1.0 (OGC 22-025r4, 18-053r2).
+        ("/3dtiles/{survey}/tileset.json", get(tiles3d::tileset)),
+        (
+            "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
+            get(tiles3d::subtree),
+        ),
+        (
+            "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
+            get(tiles3d::points),
+        ),
+        (
+            "/3dtiles/{survey}/1.0/tileset.json",
+            get(tiles3d::tileset_1_0),
+        ),
+        (
+            "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
+            get(tiles3d::part_1_0),
+        ),
         // The click.
         ("/identify", get(identify::identify)),
         // How the map is drawn, and with what.

@@ -34,7 +34,7 @@ mod view;
 pub use check::{CheckReport, check};
 pub use error::Error;
 pub use heights::{HeightsWriter, Overviews, RasterFormat, RasterWriter, Samples};
-pub use points::{EncodedNode, NodeEncoder, PointLayout, SurveyWriter};
+pub use points::{EncodedNode, NodeEncoder, OctreeNode, PointLayout, SurveyWriter};
 pub use rasters::AboveGroundTiff;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};

@@ -5,14 +5,16 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::{Access, Bounds, Collection, Feature, FeatureId, Grid, PointBatch, Survey};
+use model::{
+    Access, Bounds, Collection, Cube, Feature, FeatureId, Grid, PointBatch, Survey, VoxelKey,
+};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::Error;
 use crate::files::Mapped;
 use crate::heights::HeightMap;
-use crate::points::Points;
+use crate::points::{OctreeNode, Points};
 use crate::segment::Position;
 use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
 
@@ -371,6 +373,47 @@ impl SurveyView {
         deepest_spacing_m: Option<f64>,
     ) -> Result<impl Iterator<Item = Result<PointBatch, Error>> + use<'a>, Error> {
         Points::open(self.points_file()?)?.batches(bounds.copied(), deepest_spacing_m)
+    }
+
+    /// The cube of the octree that the points lie in, and how far apart those of its root
+    /// are, in metres: half as far at each level.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn octree(&self) -> Result<(Cube, f64), Error> {
+        let points = Points::open(self.points_file()?)?;
+        Ok((points.cube, points.spacing_m))
+    }
+
+    /// Deepest level of the octree; the whole hierarchy is read for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn deepest_level(&self) -> Result<u8, Error> {
+        Points::open(self.points_file()?)?.deepest_level()
+    }
+
+    /// Nodes of the octree at and below `top`, so many levels with its own, by key.
+    ///
+    /// A node without points of its own is there if one below it has some.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn nodes_below(&self, top: VoxelKey, levels: u8) -> Result<Vec<OctreeNode>, Error> {
+        Points::open(self.points_file()?)?.nodes_below(top, levels)
+    }
+
+    /// The points of one node of the octree, in the order of the file; none if there is no
+    /// such node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn node(&self, key: VoxelKey) -> Result<Option<PointBatch>, Error> {
+        Points::open(self.points_file()?)?.node(key)
     }
 
     fn points_file(&self) -> Result<&Mapped, Error> {

@@ -5,9 +5,12 @@
 //! lies), `shapes` (a geometry's way into it) with `simplify`, `clip` and `rings`,
 //! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
 //!
+//! `cloud` makes 3D Tiles of a survey's points.
+//!
 //! It knows nothing of HTTP, and keeps no caches.
 
 mod clip;
+pub mod cloud;
 mod difference;
 mod coverage;
 mod frame;
@@ -50,6 +53,14 @@ pub enum Error {
         tms: String,
         /// The tile.
         tile: TileCoord,
+    },
+    /// A node of a survey has more points than a tile may have.
+    #[error("a node of {count} points is too large for a tile, which has {limit} at most")]
+    TooManyPoints {
+        /// Points of the node.
+        count: usize,
+        /// Most points of a tile.
+        limit: usize,
     },
     /// An image could not be encoded.
     #[error("encoding an image: {0}")]

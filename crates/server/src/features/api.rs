@@ -9,6 +9,7 @@ use crate::caller::Caller;
 use crate::content::{Caching, Content};
 use crate::params::{Parameters, json_only};
 use crate::problem::Problem;
+use crate::tiles3d;
 
 /// Classes that hold. Features' core is not among them as long as `datetime` is refused.
 const CONFORMANCE: [&str; 7] = [
@@ -22,7 +23,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 51] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 56] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -228,6 +229,36 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 51] = [
         "Heights above ground of a survey, likewise",
         crate::surveys::COG,
         &[],
+    ),
+    (
+        "/3dtiles/{survey}/tileset.json",
+        "Points of a survey as 3D Tiles 1.1",
+        JSON,
+        &tiles3d::PARAMETERS,
+    ),
+    (
+        "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
+        "Which tiles there are, Z.subtree",
+        tiles3d::BINARY,
+        &tiles3d::PARAMETERS,
+    ),
+    (
+        "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
+        "Points of a tile, Z.glb",
+        tiles3d::GLB,
+        &tiles3d::PARAMETERS,
+    ),
+    (
+        "/3dtiles/{survey}/1.0/tileset.json",
+        "Points of a survey as 3D Tiles 1.0",
+        JSON,
+        &tiles3d::PARAMETERS,
+    ),
+    (
+        "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
+        "Tiles below one, Z.json, or its points, Z.pnts",
+        tiles3d::BINARY,
+        &tiles3d::PARAMETERS,
     ),
     (
         "/identify",

@@ -190,6 +190,13 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 let raster = base.url(&format!("/surveys/{id}/{file}"));
                 links.push(link("enclosure", surveys::COG, raster, title));
             }
+            for (path, title) in [
+                ("", "Points as 3D Tiles 1.1"),
+                ("1.0/", "Points as 3D Tiles 1.0"),
+            ] {
+                let tileset = base.url(&format!("/3dtiles/{id}/{path}tileset.json"));
+                links.push(link("alternate", json_type, tileset, title));
+            }
         }
     }
     let mut document = json!({

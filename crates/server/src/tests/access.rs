@@ -234,6 +234,34 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             own(&["/surveys/secret_drone/height.tif"]),
         ),
         (
+            "/3dtiles/{survey}/tileset.json",
+            own(&["/3dtiles/drone/tileset.json"]),
+            own(&["/3dtiles/secret_drone/tileset.json"]),
+        ),
+        (
+            "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
+            own(&["/3dtiles/drone/subtrees/0/0/0/0.subtree"]),
+            own(&["/3dtiles/secret_drone/subtrees/0/0/0/0.subtree"]),
+        ),
+        (
+            "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
+            own(&["/3dtiles/drone/points/0/0/0/0.glb?color=class"]),
+            own(&["/3dtiles/secret_drone/points/0/0/0/0.glb"]),
+        ),
+        (
+            "/3dtiles/{survey}/1.0/tileset.json",
+            own(&["/3dtiles/drone/1.0/tileset.json"]),
+            own(&["/3dtiles/secret_drone/1.0/tileset.json"]),
+        ),
+        (
+            "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
+            own(&[
+                "/3dtiles/drone/1.0/0/0/0/0.pnts",
+                "/3dtiles/drone/1.0/0/0/0/0.json",
+            ]),
+            own(&["/3dtiles/secret_drone/1.0/0/0/0/0.pnts"]),
+        ),
+        (
             "/identify",
             vec![click.clone()],
             vec![

@@ -8,6 +8,7 @@
 //! | `write` | puts chunks into a file, and finishes it |
 //! | `hierarchy` | the pages that say where each node lies |
 //! | `read` | finds nodes by box and level, and decodes them |
+//! | `octree` | tells which nodes there are, and gives the points of one |
 //! | `check` | decodes everything and holds it against what the file says |
 //!
 //! # Format
@@ -30,6 +31,7 @@
 mod check;
 mod encode;
 mod hierarchy;
+mod octree;
 mod read;
 mod write;
 
@@ -40,6 +42,7 @@ use crate::Error;
 
 pub(crate) use check::check;
 pub use encode::{EncodedNode, NodeEncoder};
+pub use octree::OctreeNode;
 pub(crate) use read::Points;
 pub use write::SurveyWriter;
 

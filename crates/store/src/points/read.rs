@@ -32,8 +32,8 @@ pub(crate) struct Points<'a> {
     pub(super) shape: Shape,
     items: Vec<LazItem>,
     pub(super) point_count: u64,
-    pub(super) cube: Cube,
-    spacing_m: f64,
+    pub(crate) cube: Cube,
+    pub(crate) spacing_m: f64,
     /// Where chunks may lie.
     chunks_from: u64,
     root_page: (u64, u64),
@@ -307,7 +307,12 @@ pub(super) fn steps_of(record: &[u8]) -> [i32; 3] {
 }
 
 /// Appends records that lie in the bounds (ASPRS LAS 1.4 R15, tables 14 to 18).
-fn append(batch: &mut PointBatch, records: &[u8], shape: &Shape, bounds: Option<&Bounds>) {
+pub(super) fn append(
+    batch: &mut PointBatch,
+    records: &[u8],
+    shape: &Shape,
+    bounds: Option<&Bounds>,
+) {
     for record in records.chunks_exact(shape.record_len()) {
         let steps = steps_of(record);
         let [x, y, z] = [0, 1, 2].map(|axis| shape.coordinate(axis, steps[axis]));
