@@ -26,6 +26,8 @@ pub(crate) struct Configuration {
     pub(crate) crs: String,
     /// How it is shown, and to whom.
     pub(crate) settings: server::Settings,
+    /// File of a geoid grid.
+    pub(crate) geoid: Option<PathBuf>,
     /// Deliveries of the demo.
     pub(crate) sources: Vec<Source>,
 }
@@ -59,7 +61,7 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Configuration> {
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut configuration = parse(&text).with_context(|| path.display().to_string())?;
-    if let Some(geoid) = &mut configuration.settings.geoid {
+    if let Some(geoid) = &mut configuration.geoid {
         *geoid = dir.join(&geoid);
     }
     Ok(configuration)
@@ -98,8 +100,9 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
             collections,
             relations,
             public_url: file.server.public_url,
-            geoid: file.heights.geoid,
+            geoid: None,
         },
+        geoid: file.heights.geoid,
         sources: file.source,
     })
 }

@@ -3,7 +3,7 @@
 //! Read it in this order: `router` lists every route, `caller` turns a caller into a
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
 //! Each family of protocols has its own place: `features`, `tiles`, `terrain`,
-//! `heights` (with `picture`), `tiles3d`, `identify`, `styles`, `page`, `operation`. What happens around every request is in
+//! `heights` (with `picture`), `mesh`, `tiles3d`, `identify`, `styles`, `page`, `operation`. What happens around every request is in
 //! `layers`, and connections are in `serve`. Geometry is for other crates.
 
 mod app;
@@ -19,6 +19,7 @@ mod heights;
 mod identify;
 mod layers;
 mod links;
+mod mesh;
 mod operation;
 mod page;
 mod params;
@@ -61,9 +62,9 @@ pub struct Settings {
     /// Where the server is reached from outside, without a trailing slash; else
     /// taken from each request.
     pub public_url: Option<String>,
-    /// The geoid grid between elevations and heights above the ellipsoid; without one, what
-    /// PROJ's folders have ([`geodesy::Geoid::find`]).
-    pub geoid: Option<std::path::PathBuf>,
+    /// Makes elevations ellipsoidal for clients that draw the Earth, such as Cesium;
+    /// without it they get elevations as they are.
+    pub geoid: Option<geodesy::Geoid>,
 }
 
 /// Text in the two languages of the page.

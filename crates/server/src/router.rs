@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::terrain::Family;
 use crate::{
-    difference, features, heights, identify, layers, operation, page, styles, surveys, terrain,
+    difference, features, heights, identify, layers, mesh, operation, page, styles, surveys, terrain,
     tiles, tiles3d,
 };
 
@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
         ("/terrain/{file}", terrain::tilejson_of(Family::Terrain)),
+        ("/terrain/{survey}/layer.json", get(mesh::layer)),
         (
             "/terrain/{survey}/{z}/{x}/{file}",
             terrain::tiles_of(Family::Terrain),

@@ -15,6 +15,7 @@ use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
+use crate::mesh;
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
@@ -165,6 +166,10 @@ pub(crate) fn tiles_of(family: Family) -> MethodRouter<App> {
                     caller: Caller,
                     Path((id, z, x, file)): Path<(String, String, String, String)>,
                     parameters: Parameters| {
+            if family == Family::Terrain && file.ends_with(mesh::ENDING) {
+                parameters.only(&[])?;
+                return mesh::tile(&app, &caller, [&id, &z, &x, &file]).await;
+            }
             let address = [WEB_MERCATOR, &z, &x, &file];
             tile(&app, &caller, family, &id, address, parameters).await
         },

@@ -15,7 +15,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use model::{MAX_LEVEL, TileCoord, VoxelKey};
+use geodesy::Geoid;
+use model::{MAX_LEVEL, TileCoord, VerticalDatum, VoxelKey};
 use store::SurveyView;
 use tiler::cloud::{self, Addresses, CloudOptions, HeightNote, PointColour};
 
@@ -131,14 +132,7 @@ impl<'a> Asked<'a> {
         id: String,
         parameters: Parameters,
     ) -> Result<Asked<'a>, Problem> {
-        let survey = match caller.survey(&id) {
-            Ok(survey) => survey,
-            Err(_) if caller.collection(&id).is_ok() => {
-                let remedy = "It is a collection of features.";
-                return Err(Problem::not_found("survey", &id, remedy));
-            }
-            Err(problem) => return Err(problem),
-        };
+        let survey = survey_of(caller, &id)?;
         let parameters = parameters.only(&PARAMETERS)?;
         let colour = match parameters.text("color") {
             None => None,
@@ -226,19 +220,14 @@ impl<'a> Asked<'a> {
         };
         let (survey, noise) = (self.survey, self.noise);
         let colour = self.colour.unwrap_or(PointColour::Rgb);
+        let geoid = self.app.settings().geoid.clone();
         let made = self.app.compute(move || {
-            let datum = catalogue::datum_text(&survey.meta().vertical);
-            let heights = HeightNote {
-                note: format!(
-                    "Heights are elevations in {datum} as delivered, not heights above the ellipsoid as clients take them to be."
-                ),
-                datum,
-                geoid: None,
-            };
+            let heights = ellipsoidal_heights(geoid.as_ref(), &survey);
+            let undulation = |lonlat: [f64; 2]| geoid.as_ref()?.separation_m(lonlat);
             let options = CloudOptions {
                 colour,
                 noise,
-                undulation: None,
+                undulation: heights.geoid.is_some().then_some(&undulation),
             };
             let bytes = make(&survey, &options, &heights)?;
             Ok(bytes.map(|bytes| Content::compressed_once(media_type, &bytes)))
@@ -256,6 +245,43 @@ impl<'a> Asked<'a> {
                 key.level, key.x, key.y, key.z
             ))),
         }
+    }
+}
+
+/// The survey called `id`, as far as the caller may know.
+pub(crate) fn survey_of(caller: &Caller, id: &str) -> Result<SurveyView, Problem> {
+    caller
+        .survey(id)
+        .map_err(|problem| match caller.collection(id) {
+            Ok(_) => Problem::not_found("survey", id, "It is a collection of features."),
+            Err(_) => problem,
+        })
+}
+
+/// What becomes of the heights of a survey for clients that take them to be above the
+/// ellipsoid, and in which words they are told.
+pub(crate) fn ellipsoidal_heights(geoid: Option<&Geoid>, survey: &SurveyView) -> HeightNote {
+    let vertical = &survey.meta().vertical;
+    let datum = catalogue::datum_text(vertical);
+    let fits = |geoid: &&Geoid| matches!(vertical, VerticalDatum::Known { code, .. } if code == geoid.vertical_code());
+    match geoid.filter(fits) {
+        Some(geoid) => HeightNote {
+            note: format!(
+                "Heights are above the ellipsoid: elevations in {datum}, raised by the geoid {}.",
+                geoid.name()
+            ),
+            datum,
+            geoid: Some(geoid.name().to_owned()),
+        },
+        None => HeightNote {
+            note: format!(
+                "Heights are elevations as delivered (datum: {datum}), not above the ellipsoid as \
+                 3D clients take them to be, since the server has no geoid grid for that datum: \
+                 in Sweden all is drawn some tens of metres too low."
+            ),
+            datum,
+            geoid: None,
+        },
     }
 }
 

@@ -5,7 +5,7 @@
 //! lies), `shapes` (a geometry's way into it) with `simplify`, `clip` and `rings`,
 //! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
 //!
-//! `cloud` makes 3D Tiles of a survey's points.
+//! `cloud` makes 3D Tiles of a survey's points, and `mesh` terrain of its ground.
 //!
 //! It knows nothing of HTTP, and keeps no caches.
 
@@ -15,6 +15,7 @@ mod difference;
 mod coverage;
 mod frame;
 mod label;
+pub mod mesh;
 mod mvt;
 mod positions;
 mod raster;
@@ -62,6 +63,9 @@ pub enum Error {
         /// Most points of a tile.
         limit: usize,
     },
+    /// A survey covers no place.
+    #[error("the survey covers no place")]
+    EmptySurvey,
     /// An image could not be encoded.
     #[error("encoding an image: {0}")]
     Image(String),

@@ -91,7 +91,7 @@ fn build(dir: &Path) -> anyhow::Result<()> {
             layer: source.layer,
             crs: source.crs,
             vertical: source.vertical,
-            geoid: configuration.settings.geoid.clone(),
+            geoid: configuration.geoid.clone(),
             cell_size_m: None,
             title: source.title,
             department: source.department,

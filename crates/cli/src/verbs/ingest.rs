@@ -37,7 +37,7 @@ pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
         layer: options.layer,
         crs: options.crs,
         vertical: options.vertical,
-        geoid: options.geoid.or(configuration.settings.geoid),
+        geoid: options.geoid.or(configuration.geoid),
         cell_size_m: options.cell_size,
         title: options.title,
         department: options.department,

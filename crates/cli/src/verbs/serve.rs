@@ -16,6 +16,11 @@ pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
     if options.public_url.is_some() {
         configuration.settings.public_url = options.public_url;
     }
+    configuration.settings.geoid = match &configuration.geoid {
+        Some(path) => Some(geodesy::Geoid::open(path)?),
+        // Without one heights are served as elevations, and say so.
+        None => geodesy::Geoid::find().ok(),
+    };
     let name = configuration.settings.name.clone();
     let app = App::open(&options.dir, configuration.settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -23,7 +23,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 56] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 57] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -93,8 +93,14 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 56] = [
         &["f", "encoding"],
     ),
     (
+        "/terrain/{survey}/layer.json",
+        "Quantized mesh of the ground, for Cesium",
+        JSON,
+        &["f"],
+    ),
+    (
         "/terrain/{survey}/{z}/{x}/{file}",
-        "Terrain-RGB tile, Y.png or Y.webp",
+        "Terrain-RGB tile Y.png or Y.webp, or quantized mesh Y.terrain with rows from the south",
         "image/png",
         &["encoding"],
     ),

@@ -190,6 +190,13 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 let raster = base.url(&format!("/surveys/{id}/{file}"));
                 links.push(link("enclosure", surveys::COG, raster, title));
             }
+            let mesh = base.url(&format!("/terrain/{id}/layer.json"));
+            links.push(link(
+                "alternate",
+                json_type,
+                mesh,
+                "Terrain as quantized mesh",
+            ));
             for (path, title) in [
                 ("", "Points as 3D Tiles 1.1"),
                 ("1.0/", "Points as 3D Tiles 1.0"),

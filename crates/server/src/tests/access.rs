@@ -89,12 +89,21 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             own(&["/terrain/secret_drone.json"]),
         ),
         (
+            "/terrain/{survey}/layer.json",
+            own(&["/terrain/drone/layer.json"]),
+            own(&["/terrain/secret_drone/layer.json"]),
+        ),
+        (
             "/terrain/{survey}/{z}/{x}/{file}",
             vec![
                 format!("/terrain/drone/{xyz}.png"),
                 format!("/terrain/drone/0/0/0.webp"),
+                "/terrain/drone/0/1/0.terrain".to_owned(),
             ],
-            vec![format!("/terrain/secret_drone/{xyz}.webp")],
+            vec![
+                format!("/terrain/secret_drone/{xyz}.webp"),
+                "/terrain/secret_drone/0/1/0.terrain".to_owned(),
+            ],
         ),
         (
             "/terrain/{survey}/{tms}/{z}/{x}/{file}",

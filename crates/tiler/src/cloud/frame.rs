@@ -1,6 +1,6 @@
 //! Where the points of a survey lie in space, and boxes that hold them.
 //!
-//! A survey has a frame of its own: its origin is in the middle of the octree, z is up
+//! A survey has a frame of its own: its origin is in the middle of the survey, z is up
 //! there, and y runs as the map's northing does. A tileset says where the frame lies in
 //! the world; all else is said in the frame, so that numbers stay small.
 
@@ -22,6 +22,13 @@ const GEOID_BEND: f64 = 2e-5;
 /// What rounding and the steps of coordinates may put a point out of its box, in metres.
 const ROUNDING_M: f64 = 0.02;
 
+/// How far apart samples of a box lie at most, in the CRS's units …
+const SEGMENT: f64 = 500.0;
+
+/// … unless there were more than so many to a side, which only the boxes of whole counties
+/// have.
+const SEGMENTS_MAX: u32 = 64;
+
 /// Half of the length over which the axes are measured, in the CRS's units.
 const AXIS_REACH: f64 = 50.0;
 
@@ -29,7 +36,10 @@ const AXIS_REACH: f64 = 50.0;
 pub(super) struct Frame<'a> {
     lonlat_from_twin: Transform,
     undulation: Option<&'a Undulation<'a>>,
-    /// In geocentric coordinates.
+    /// The origin in the twin's CRS: in the middle of the octree's plan and between the
+    /// lowest and the highest point.
+    middle: [f64; 3],
+    /// The same in geocentric coordinates.
     origin: [f64; 3],
     /// Unit vectors along x, y and z of the frame, in geocentric coordinates.
     axes: [[f64; 3]; 3],
@@ -56,7 +66,11 @@ impl<'a> Frame<'a> {
     ) -> Result<Frame<'a>, Error> {
         let (cube, spacing_m) = survey.octree()?;
         let lonlat = Crs::from_code("CRS84")?;
+        let [low, high] = survey.meta().elevation_range_m;
+        let half = cube.side_m / 2.0;
+        let middle = [cube.min[0] + half, cube.min[1] + half, (low + high) / 2.0];
         let mut frame = Frame {
+            middle,
             lonlat_from_twin: Transform::new(&Crs::from_code(survey.crs_code())?, &lonlat)?,
             undulation,
             origin: [0.0; 3],
@@ -66,7 +80,6 @@ impl<'a> Frame<'a> {
             bounds: survey.meta().bounds,
             elevations_m: survey.meta().elevation_range_m,
         };
-        let middle = cube.min.map(|edge| edge + cube.side_m / 2.0);
         let at = |dx: f64, dy: f64, dz: f64| {
             frame.in_space([middle[0] + dx, middle[1] + dy, middle[2] + dz])
         };
@@ -111,10 +124,15 @@ impl<'a> Frame<'a> {
             min: [f64::INFINITY; 3],
             max: [f64::NEG_INFINITY; 3],
         };
-        for x in [x[0], (x[0] + x[1]) / 2.0, x[1]] {
-            for y in [y[0], (y[0] + y[1]) / 2.0, y[1]] {
+        let side = (x[1] - x[0]).max(y[1] - y[0]);
+        let segments = ((side / SEGMENT).ceil() as u32).clamp(2, SEGMENTS_MAX);
+        let along = |[from, to]: [f64; 2], step: u32| {
+            from + (to - from) * f64::from(step) / f64::from(segments)
+        };
+        for column in 0..=segments {
+            for row in 0..=segments {
                 for z in z {
-                    let place = self.place([x, y, z])?;
+                    let place = self.place([along(x, column), along(y, row), z])?;
                     for (axis, at) in place.into_iter().enumerate() {
                         found.min[axis] = found.min[axis].min(at);
                         found.max[axis] = found.max[axis].max(at);
@@ -122,10 +140,12 @@ impl<'a> Frame<'a> {
                 }
             }
         }
-        // Between samples half a side apart the image bulges by s²/16R each way, and less
-        // along than down. Four times that leaves a box inside that of its parent.
+        // Between samples s apart the image bulges by s²/8R each way, and less along than
+        // down. Some times that, and a part that grows with the box, leave it inside that
+        // of its parent.
         let side = (found.max[0] - found.min[0]).max(found.max[1] - found.min[1]);
-        let margin = side * side / EARTH_DIAMETER_M + GEOID_BEND * side + ROUNDING_M;
+        let apart = 2.0 * side / f64::from(segments);
+        let margin = apart * apart / EARTH_DIAMETER_M + GEOID_BEND * side + ROUNDING_M;
         for axis in 0..3 {
             found.min[axis] -= margin;
             found.max[axis] += margin;
@@ -134,10 +154,11 @@ impl<'a> Frame<'a> {
     }
 
     /// Returns the box that implicit tiling halves: that of the octree as if the frame were
-    /// flat, widened around the same middle to hold every point.
+    /// flat, lowered by half of what the ground falls to the corners, and widened around
+    /// its middle to hold every point.
     pub(super) fn implicit_root(&self) -> Result<FrameBox, Error> {
         let half = self.cube.side_m / 2.0;
-        let middle = self.cube.min.map(|edge| edge + half);
+        let middle = self.middle;
         let mut halves = [half; 3];
         for axis in 0..2 {
             let mut ends = [middle; 2];
@@ -146,13 +167,22 @@ impl<'a> Frame<'a> {
             let [from, to] = [self.place(ends[0])?, self.place(ends[1])?];
             halves[axis] = (to[axis] - from[axis]) / 2.0;
         }
+        let mut lowest = 0.0_f64;
+        for x in [self.bounds.min_x(), self.bounds.max_x()] {
+            for y in [self.bounds.min_y(), self.bounds.max_y()] {
+                lowest = lowest.min(self.place([x, y, middle[2]])?[2]);
+            }
+        }
+        let above_middle = self.cube.min[2] + half - middle[2];
+        let centre = [0.0, 0.0, above_middle + lowest / 2.0];
         let held = self.box_of(VoxelKey::ROOT)?;
         for axis in 0..3 {
-            halves[axis] = halves[axis].max(-held.min[axis]).max(held.max[axis]);
+            let (below, above) = (centre[axis] - held.min[axis], held.max[axis] - centre[axis]);
+            halves[axis] = halves[axis].max(below).max(above);
         }
         Ok(FrameBox {
-            min: halves.map(|half| -half),
-            max: halves,
+            min: std::array::from_fn(|axis| centre[axis] - halves[axis]),
+            max: std::array::from_fn(|axis| centre[axis] + halves[axis]),
         })
     }
 

@@ -25,6 +25,9 @@ mod points;
 mod subtree;
 mod tileset;
 
+#[cfg(test)]
+mod tests;
+
 use model::VoxelKey;
 use store::SurveyView;
 
