@@ -41,7 +41,7 @@ export async function draw(base, folder, scenes) {
   try {
     await withBrowser(async (open) => {
       for (const scene of scenes) {
-        const { page, context } = await open({ viewport: { width: 900, height: 600 }, deviceScaleFactor: 1 });
+        const { page, context } = await open({ viewport: { width: 720, height: 480 }, deviceScaleFactor: 1 });
         const strangers = [];
         const errors = [];
         page.on('request', (request) => {
@@ -73,6 +73,8 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     globe: terrain ? undefined : false,
     skyBox: false,
     skyAtmosphere: false,
+    // Frames are drawn when there is reason to: each takes half a second of the processor.
+    useDefaultRenderLoop: false,
     // Without smoothing a pixel has a point's own colour or the background's.
     msaaSamples: 1,
     contextOptions: { webgl: { preserveDrawingBuffer: true } },
@@ -84,7 +86,9 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     const end = performance.now() + patienceMs;
     while (!holds()) {
       if (performance.now() > end) return false;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      widget.resize();
+      widget.render();
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     return true;
   };
@@ -110,12 +114,12 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     const sphere = tileset.boundingSphere;
     widget.camera.viewBoundingSphere(sphere, new Cesium.HeadingPitchRange(0.4, -0.6, sphere.radius * 1.1));
     widget.camera.lookAtTransform(Cesium.Matrix4.IDENTITY);
-    await until(() => tileset.tilesLoaded && seen.loaded > 0);
+    // A subtree that has come makes tiles that are still to come.
+    await until(() => tileset.tilesLoaded && tileset.statistics.numberOfPointsSelected > 0);
   }
   if (terrain) await until(() => scene.globe.tilesLoaded);
-  // Two more frames, with all that was loaded.
-  for (let i = 0; i < 2; i += 1) await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  scene.render();
+  // Once more, with all that was loaded.
+  widget.render();
   if (tileset) {
     seen.points = tileset.statistics.numberOfPointsSelected;
     seen.tiles = tileset.statistics.selected;

@@ -2,7 +2,7 @@
 //
 //   node tests/cesium/run.mjs BASE_URL SURVEY SCREENSHOT_FOLDER
 //
-// The survey lies in EPSG:3014, as the demo town's. Exit status 0 if everything holds, 1
+// The survey lies in EPSG:3014, as the demo town's, or EPSG:3006. Exit status 0 if everything holds, 1
 // with one line for each thing that does not. Reads TVILLING_BROWSER, the browser's
 // program; without one nothing is drawn.
 
@@ -31,7 +31,8 @@ function expect(holds, sentence) {
 const tileset = (version, query = '') => `${base}/3dtiles/${survey}/${version === '1.0' ? '1.0/' : ''}tileset.json${query}`;
 
 // --- COPC by ranges, with the reader of the viewers of COPC ---
-const copc = await readCopc(`${base}/surveys/${survey}/points.copc.laz`);
+const { storageCrs } = await (await fetch(`${base}/collections/${survey}`)).json();
+const copc = await readCopc(`${base}/surveys/${survey}/points.copc.laz`, storageCrs.replace(/.*\/EPSG\/[^/]*\//, 'EPSG:'));
 expect(copc.total === copc.header.pointCount, `copc reads all ${copc.total} points of ${copc.levels} levels in ${copc.requests} ranges`);
 
 // How far the server's geoid raises points.

@@ -11,8 +11,9 @@ const { Copc } = require('copc');
 const { LazPerf } = require('laz-perf');
 const proj4 = require('proj4');
 
-/** Sundsvall's own grid, that of the demo town. */
+/** Sundsvall's own grid, that of the demo town, and the one of all of Sweden. */
 proj4.defs('EPSG:3014', '+proj=tmerc +lat_0=0 +lon_0=17.25 +k=1 +x_0=150000 +y_0=0 +ellps=GRS80 +units=m +no_defs');
+proj4.defs('EPSG:3006', '+proj=tmerc +lat_0=0 +lon_0=15 +k=0.9996 +x_0=500000 +y_0=0 +ellps=GRS80 +units=m +no_defs');
 proj4.defs('EPSG:4978', '+proj=geocent +datum=WGS84 +units=m +no_defs');
 
 const NOISE = new Set([7, 18]);
@@ -21,11 +22,11 @@ const PLACE_LIMIT_M = 0.01;
 /** The same where a geoid raises it: how much the geoid leans over a tile. */
 const RAISED_LIMIT_M = 0.1;
 
-const lonlatFromTwin = proj4('EPSG:3014', 'WGS84');
 const worldFromLonlat = proj4('WGS84', 'EPSG:4978');
 
-/** Reads a survey node by node over ranges of bytes; returns the shown points of each by its key: place in the world, class, intensity. */
-export async function readCopc(url) {
+/** Reads a survey, in a CRS, node by node over ranges of bytes; returns the shown points of each by its key: place in the world, class, intensity. */
+export async function readCopc(url, crs) {
+  const lonlatFromTwin = proj4(crs, 'WGS84');
   let requests = 0;
   const getter = async (begin, end) => {
     requests += 1;

@@ -16,3 +16,4 @@ mod heights;
 mod hostile;
 mod rasters;
 mod real;
+mod spatial;

@@ -12,6 +12,7 @@ mod heights;
 mod identify;
 mod items;
 mod operation;
+mod spatial;
 mod tiles;
 
 use std::collections::BTreeMap;
