@@ -69,7 +69,9 @@ fn the_mesh_that_cesium_draws_is_the_ground_that_the_generator_knows() {
                 }
                 let [e, n] = to_twin.xy([lon, lat]).expect("a place");
                 let truth = data_samples::truth::ground_elevation_m(e, n);
-                let separation = geoid.as_ref().and_then(|geoid| geoid.separation_m([lon, lat]));
+                let separation = geoid
+                    .as_ref()
+                    .and_then(|geoid| geoid.separation_m([lon, lat]));
                 // Under water nobody has seen the ground.
                 if truth > 0.5 {
                     errors.push((height - separation.unwrap_or(0.0) - truth).abs());

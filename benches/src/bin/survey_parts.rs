@@ -54,7 +54,8 @@ fn measure(
 ) -> anyhow::Result<()> {
     let twin = Twin::create(folder, "Parts", crs.code())?;
     let mut clock = Clock::start()?;
-    let blocks = SurveyReader::open(paths, options)?.partition(folder, memory_bytes, &mut |_| {})?;
+    let blocks =
+        SurveyReader::open(paths, options)?.partition(folder, memory_bytes, &mut |_| {})?;
     let points = blocks.summary().report.kept;
     clock.tell("partition", points)?;
     let partition_bytes = blocks.temporary_bytes();

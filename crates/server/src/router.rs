@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::terrain::Family;
 use crate::{
-    difference, features, heights, identify, layers, mesh, operation, page, styles, surveys, terrain,
-    tiles, tiles3d,
+    difference, features, heights, identify, layers, mesh, operation, page, styles, surveys,
+    terrain, tiles, tiles3d,
 };
 
 /// Every path that there is, and who answers it.

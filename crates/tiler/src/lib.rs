@@ -11,8 +11,8 @@
 
 mod clip;
 pub mod cloud;
-mod difference;
 mod coverage;
+mod difference;
 mod frame;
 mod label;
 pub mod mesh;

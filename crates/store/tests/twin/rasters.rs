@@ -32,15 +32,11 @@ fn towers(twin: &Twin) -> (SurveyView, Grid, Grid) {
     };
     let mut points = change.begin_survey(layout).unwrap();
     write_node(&mut points, VoxelKey::ROOT, &batch(1000));
+    let mut heights = change.begin_heights(ground.frame()).unwrap();
+    heights.put(HeightKind::Terrain, &ground).unwrap();
+    heights.put(HeightKind::Surface, &surface).unwrap();
     change
-        .put_survey(
-            survey("flight"),
-            points,
-            &ground,
-            &surface,
-            PutMode::Create,
-            "{}",
-        )
+        .put_survey(survey("flight"), points, heights, PutMode::Create, "{}")
         .unwrap();
     change.commit().unwrap();
     let view = twin.snapshot().unwrap().view(Access::Everything);
