@@ -35,10 +35,10 @@ fn heights_with_measured_ground_around_them_are_the_true_ones() {
     let server = Server::start(twin());
     let [west, south, east, north] = middle(&server);
     let (mut measured, mut filled) = (Vec::new(), 0);
-    for i in 0..12 {
-        for j in 0..12 {
-            let x = west + (east - west) * f64::from(i) / 11.0;
-            let y = south + (north - south) * f64::from(j) / 11.0;
+    for i in 0..8 {
+        for j in 0..8 {
+            let x = west + (east - west) * f64::from(i) / 7.0;
+            let y = south + (north - south) * f64::from(j) / 7.0;
             let path = format!("/terrain/drone_2026/height?coords={x},{y}&crs=EPSG:3014");
             let answer = server.get(&path).json();
             assert_eq!(answer["datum"], "RH2000 height (EPSG:5613)");
@@ -67,8 +67,8 @@ fn heights_with_measured_ground_around_them_are_the_true_ones() {
         }
     }
     measured.sort_by(f64::total_cmp);
-    assert!(measured.len() > 50, "only {} places", measured.len());
-    assert!(filled > 5, "houses cover some of the town");
+    assert!(measured.len() > 25, "only {} places", measured.len());
+    assert!(filled > 2, "houses cover some of the town");
     let p95 = measured[measured.len() * 95 / 100];
     eprintln!(
         "{} measured places, median {:.3} m off, 95 % under {p95:.3} m; {filled} filled",

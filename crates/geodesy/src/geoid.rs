@@ -365,7 +365,9 @@ mod tests {
         let shorts = |values: &[u16]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let pixels: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let short = |value: u16| (3_u16, 1_u32, shorts(&[value]));
-        let entries: Vec<(u16, (u16, u32, Vec<u8>))> = vec![
+        // Tag, and type, count and bytes of its value.
+        type Entry = (u16, (u16, u32, Vec<u8>));
+        let entries: Vec<Entry> = vec![
             (256, short(3)),
             (257, short(3)),
             (258, short(32)),

@@ -210,17 +210,24 @@ fn points_as_far_apart(
         } else {
             from_m + part_m
         };
-        let Some(around) = Bounds::of_points(path.between(from_m, to_m)) else {
+        let section = path.between(from_m, to_m);
+        let Some(around) = Bounds::of_points(section.iter().copied()) else {
             continue;
         };
         let around = around.expanded(corridor_m);
+        let is_near = |place: [f64; 2]| {
+            let mut segments = section.windows(2);
+            segments.any(|ends| nearest(ends[0], ends[1], place).1 <= corridor_m)
+        };
         for batch in survey.points(Some(&around), spacing_m)? {
             let batch = batch?;
             for i in 0..batch.len() {
-                if !counts(&batch, i) {
+                let place = [batch.x[i], batch.y[i]];
+                // Most points of a box lie off the line: a few segments tell them.
+                if !counts(&batch, i) || !is_near(place) {
                     continue;
                 }
-                let Some((distance_m, offset_m)) = path.locate([batch.x[i], batch.y[i]]) else {
+                let Some((distance_m, offset_m)) = path.locate(place) else {
                     continue;
                 };
                 // Boxes of neighbouring parts overlap: a point belongs to the part at which
@@ -305,29 +312,40 @@ impl Path {
     /// Distance along the line of its place nearest to a point, and how far to the right the
     /// point lies of it; none beyond the ends of the line.
     fn locate(&self, [x, y]: [f64; 2]) -> Option<(f64, f64)> {
-        let mut nearest: Option<(f64, f64, f64, bool)> = None;
+        let mut best: Option<(f64, f64, f64, bool)> = None;
         let last = self.places.len().saturating_sub(2);
-        for (i, pair) in self.places.windows(2).enumerate() {
-            let [a, b] = [pair[0], pair[1]];
-            let along = [b[0] - a[0], b[1] - a[1]];
-            let length_m = f64::hypot(along[0], along[1]);
-            let to = [x - a[0], y - a[1]];
-            let share = (to[0] * along[0] + to[1] * along[1]) / (length_m * length_m);
-            let beyond = (i == 0 && share < 0.0) || (i == last && share > 1.0);
-            let share = share.clamp(0.0, 1.0);
-            let off = [to[0] - along[0] * share, to[1] - along[1] * share];
-            let away_m = f64::hypot(off[0], off[1]);
-            let turn = along[0] * to[1] - along[1] * to[0];
-            if nearest.is_none_or(|(best_m, ..)| away_m < best_m) {
-                let distance_m = self.distances_m[i] + share * length_m;
-                let offset_m = if turn > 0.0 { -away_m } else { away_m };
-                nearest = Some((away_m, distance_m, offset_m, beyond));
+        for (i, ends) in self.places.windows(2).enumerate() {
+            let [a, b] = [ends[0], ends[1]];
+            let (share, away_m) = nearest(a, b, [x, y]);
+            if best.is_some_and(|(best_m, ..)| away_m >= best_m) {
+                continue;
             }
+            let beyond = (i == 0 && share < 0.0) || (i == last && share > 1.0);
+            let length_m = self.distances_m[i + 1] - self.distances_m[i];
+            let distance_m = self.distances_m[i] + share.clamp(0.0, 1.0) * length_m;
+            let turn = (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]);
+            let offset_m = if turn > 0.0 { -away_m } else { away_m };
+            best = Some((away_m, distance_m, offset_m, beyond));
         }
-        nearest
-            .filter(|(.., beyond)| !beyond)
+        best.filter(|(.., beyond)| !beyond)
             .map(|(_, distance_m, offset_m, _)| (distance_m, offset_m))
     }
+}
+
+/// Where a point stands along a segment, from 0 at its start to 1 at its end and beyond, and
+/// how far it lies from the segment.
+fn nearest(a: [f64; 2], b: [f64; 2], [x, y]: [f64; 2]) -> (f64, f64) {
+    let along = [b[0] - a[0], b[1] - a[1]];
+    let to = [x - a[0], y - a[1]];
+    let length_squared = along[0] * along[0] + along[1] * along[1];
+    let share = if length_squared > 0.0 {
+        (to[0] * along[0] + to[1] * along[1]) / length_squared
+    } else {
+        0.0
+    };
+    let on = share.clamp(0.0, 1.0);
+    let away_m = f64::hypot(to[0] - along[0] * on, to[1] - along[1] * on);
+    (share, away_m)
 }
 
 #[cfg(test)]

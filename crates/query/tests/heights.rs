@@ -1,7 +1,5 @@
 //! Heights, sections and volumes of surveys on disk whose shapes a pencil can follow.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use fixtures::{ORIGIN, Town, hectare, points, survey};
 use geo_types::{MultiPolygon, Polygon};
 use model::{Grid, Survey, VerticalDatum};
