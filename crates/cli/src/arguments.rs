@@ -203,6 +203,8 @@ pub(crate) enum Product {
     Surface,
     /// Height of the highest returns above ground.
     Height,
+    /// Distance from the nearest measured ground: what is over zero was filled in.
+    Distance,
     /// Slope of the ground in degrees.
     Slope,
     /// Where the ground faces, in degrees clockwise from grid north.

@@ -56,8 +56,8 @@ pub(crate) async fn tile(
         kind: match (kind, format) {
             (HeightKind::Terrain, ImageFormat::Png) => "difference.png",
             (HeightKind::Terrain, ImageFormat::WebP) => "difference.webp",
-            (HeightKind::Surface, ImageFormat::Png) => "surface-difference.png",
-            (HeightKind::Surface, ImageFormat::WebP) => "surface-difference.webp",
+            (_, ImageFormat::Png) => "surface-difference.png",
+            (_, ImageFormat::WebP) => "surface-difference.webp",
         },
         tms: &tms.id,
         tile,
@@ -95,9 +95,10 @@ pub(crate) async fn tilejson(
             .map(|entry| entry.title.sv)
             .ok_or_else(|| Problem::no_collection(id))
     };
-    let (query, heights_name) = match kind {
-        HeightKind::Terrain => ("", "terrain"),
-        HeightKind::Surface => ("?heights=surface", "surface"),
+    let heights_name = kind.name();
+    let query = match kind {
+        HeightKind::Terrain => String::new(),
+        _ => format!("?heights={heights_name}"),
     };
     let tiles = caller.base.url(&format!(
         "/difference/{later_id}/{earlier_id}/{{z}}/{{x}}/{{y}}.png{query}"

@@ -332,10 +332,7 @@ fn volume_json(found: &Volume, kind: HeightKind, reference: &Reference, survey: 
     let cubic = |m3: f64| (m3 * 10.0).round() / 10.0;
     let square = |m2: f64| (m2 * 100.0).round() / 100.0;
     let mut answer = about(survey);
-    answer["heights"] = json!(match kind {
-        HeightKind::Terrain => "terrain",
-        HeightKind::Surface => "surface",
-    });
+    answer["heights"] = json!(kind.name());
     let surveys = match reference {
         Reference::Plane(base) => {
             answer["base_m"] = json!(base);

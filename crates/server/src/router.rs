@@ -105,6 +105,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/surveys/{id}/points.copc.laz", get(surveys::points)),
         ("/surveys/{id}/ground.tif", get(surveys::ground)),
         ("/surveys/{id}/surface.tif", get(surveys::surface)),
+        ("/surveys/{id}/distance.tif", get(surveys::distance)),
         ("/surveys/{id}/height.tif", get(surveys::height)),
         // 3D Tiles of a survey's points, 1.1 and 1.0 (OGC 22-025r4, 18-053r2).
         ("/3dtiles/{survey}/tileset.json", get(tiles3d::tileset)),

@@ -73,6 +73,7 @@ impl File {
             File::Points(_) => ".copc.laz",
             File::Heights(_, HeightKind::Terrain) => "-ground.tif",
             File::Heights(_, HeightKind::Surface) => "-surface.tif",
+            File::Heights(_, HeightKind::Distance) => "-distance.tif",
             File::AboveGround(_) => "-height.tif",
         }
     }
@@ -113,6 +114,19 @@ pub(crate) async fn surface(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let file = File::Heights(caller.survey(&id)?, HeightKind::Surface);
+    parameters.only(&[])?;
+    answer(&caller, &id, &method, &headers, file)
+}
+
+/// `GET /surveys/ID/distance.tif`: metres from the nearest measured ground.
+pub(crate) async fn distance(
+    caller: Caller,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let file = File::Heights(caller.survey(&id)?, HeightKind::Distance);
     parameters.only(&[])?;
     answer(&caller, &id, &method, &headers, file)
 }

@@ -12,7 +12,7 @@ use crate::view::{HeightKind, SurveyView};
 const ABOVE_GROUND_VERSION: u128 = 1;
 
 impl SurveyView {
-    /// Where the cells of the terrain or surface lie.
+    /// Where the cells of a grid lie: the same for all of them.
     ///
     /// # Errors
     ///
@@ -22,11 +22,12 @@ impl SurveyView {
         Ok(frame.expect("an opened file has a level"))
     }
 
-    /// XXH3 of the bytes of the terrain or surface, 128 bits, as the catalog has it.
+    /// XXH3 of the bytes of a grid, 128 bits, as the catalog has it.
     pub fn heights_checksum(&self, kind: HeightKind) -> u128 {
         match kind {
             HeightKind::Terrain => self.0.entry.terrain.checksum,
             HeightKind::Surface => self.0.entry.surface.checksum,
+            HeightKind::Distance => self.0.entry.distance.checksum,
         }
     }
 

@@ -164,7 +164,7 @@ impl Transaction {
         let folder = self.surveys()?;
         let stem = self.next_stem();
         HeightsWriter::new(frame, |kind| {
-            folder.join(format!("{stem}-{}.pile", heights_name(kind)))
+            folder.join(format!("{stem}-{}.pile", kind.name()))
         })
     }
 
@@ -220,7 +220,7 @@ impl Transaction {
             VerticalDatum::Known { code, .. } => Some(code.as_str()),
             VerticalDatum::Unknown => None,
         };
-        let tiff = |kind| name(&format!("{}.tif", heights_name(kind)));
+        let tiff = |kind: HeightKind| name(&format!("{}.tif", kind.name()));
         for (kind, writer) in heights.into_writers() {
             let path = self.dir.join(tiff(kind));
             self.staged.push(path.clone());
@@ -433,15 +433,6 @@ impl Drop for Transaction {
             // One with files in it stays.
             let _ = fs::remove_dir(folder);
         }
-    }
-}
-
-/// What the files of a grid are called.
-fn heights_name(kind: HeightKind) -> &'static str {
-    match kind {
-        HeightKind::Terrain => "terrain",
-        HeightKind::Surface => "surface",
-        HeightKind::Distance => "distance",
     }
 }
 

@@ -289,6 +289,15 @@ impl HeightKind {
         HeightKind::Surface,
         HeightKind::Distance,
     ];
+
+    /// What it is called in files, addresses and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeightKind::Terrain => "terrain",
+            HeightKind::Surface => "surface",
+            HeightKind::Distance => "distance",
+        }
+    }
 }
 
 impl SurveyView {

@@ -41,6 +41,7 @@ pub(crate) fn write(
             let patch = match product {
                 Product::Ground => elevations(survey, HeightKind::Terrain, &frame, &block, 0)?,
                 Product::Surface => elevations(survey, HeightKind::Surface, &frame, &block, 0)?,
+                Product::Distance => elevations(survey, HeightKind::Distance, &frame, &block, 0)?,
                 Product::Height => {
                     let window = |around: &Bounds| survey.above_ground(around, frame.cell_size_m);
                     resampled(window, &frame, &block, 0)?
@@ -183,7 +184,7 @@ fn format(survey: &SurveyView, product: Product) -> RasterFormat {
         _ => None,
     };
     let (samples, overviews, unit) = match product {
-        Product::Ground => (Samples::Float32, Overviews::Mean, "metre"),
+        Product::Ground | Product::Distance => (Samples::Float32, Overviews::Mean, "metre"),
         Product::Surface | Product::Height => (Samples::Float32, Overviews::Maximum, "metre"),
         Product::Slope => (Samples::Float32, Overviews::Mean, "degree"),
         Product::Aspect => (Samples::Float32, Overviews::First, "degree"),
@@ -204,6 +205,7 @@ fn description(meta: &Survey, product: Product) -> String {
         Product::Ground => "Ground elevation",
         Product::Surface => "Elevation of the highest returns",
         Product::Height => "Height above ground",
+        Product::Distance => "Distance from the nearest measured ground",
         Product::Slope => "Slope of the ground",
         Product::Aspect => "Aspect of the ground, clockwise from grid north",
         Product::Hillshade(Lights::Soft) => "Hillshade of the ground, four soft lights",

@@ -5,7 +5,7 @@ use image::ExtendedColorType;
 use model::TileCoord;
 use store::{HeightKind, SurveyView};
 
-use crate::raster::{Scene, elevations};
+use crate::raster::{Scene, Values, elevations};
 use crate::{Error, ImageFormat};
 
 /// Differences nearer to zero than this are clear, in metres: twice the standard uncertainty
@@ -71,8 +71,9 @@ pub fn difference_tile(
     size_px: u32,
     format: ImageFormat,
 ) -> Result<Vec<u8>, Error> {
-    let scene = Scene::of_tile(later, kind, tms, tile, size_px)?;
-    let before = Scene::of_tile(earlier, kind, tms, tile, size_px)?;
+    let values = Values::Elevations(kind);
+    let scene = Scene::of_tile(later, values, tms, tile, size_px)?;
+    let before = Scene::of_tile(earlier, values, tms, tile, size_px)?;
     let mut differences = vec![f32::NAN; scene.len()];
     before.paint(elevations, |place, [elevation_m]| {
         differences[place] = elevation_m;

@@ -316,6 +316,8 @@ pub enum Product {
     Surface,
     /// Height of the highest returns above ground, in metres.
     Height,
+    /// How far the nearest measured ground is, in metres: what is over zero was filled in.
+    Distance,
     /// Slope of the ground, in degrees, after Horn (1981).
     Slope,
     /// Where the ground faces, downhill, in degrees clockwise from the grid's north; without

@@ -18,7 +18,7 @@ const SIZE_PX_MAX: u32 = 2048;
 
 /// Which of a survey's values.
 #[derive(Debug, Clone, Copy)]
-enum Values {
+pub(crate) enum Values {
     Elevations(HeightKind),
     AboveGround,
 }

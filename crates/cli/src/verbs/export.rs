@@ -98,6 +98,7 @@ fn product(options: &Export) -> anyhow::Result<tiler::Product> {
         Product::Ground => tiler::Product::Ground,
         Product::Surface => tiler::Product::Surface,
         Product::Height => tiler::Product::Height,
+        Product::Distance => tiler::Product::Distance,
         Product::Slope => tiler::Product::Slope,
         Product::Aspect => tiler::Product::Aspect,
         Product::Hillshade => {

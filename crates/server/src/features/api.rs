@@ -23,7 +23,7 @@ const CONFORMANCE: [&str; 7] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 57] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 58] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -227,6 +227,12 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 57] = [
     (
         "/surveys/{id}/surface.tif",
         "Highest returns of a survey, likewise",
+        crate::surveys::COG,
+        &[],
+    ),
+    (
+        "/surveys/{id}/distance.tif",
+        "Metres from the nearest measured ground, likewise: over zero was filled in",
         crate::surveys::COG,
         &[],
     ),

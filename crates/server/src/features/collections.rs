@@ -183,6 +183,10 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 ("ground.tif", "Ground as Cloud-Optimised GeoTIFF"),
                 ("surface.tif", "Highest returns as Cloud-Optimised GeoTIFF"),
                 (
+                    "distance.tif",
+                    "Distance from measured ground as Cloud-Optimised GeoTIFF",
+                ),
+                (
                     "height.tif",
                     "Heights above ground as Cloud-Optimised GeoTIFF",
                 ),

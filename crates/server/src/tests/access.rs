@@ -238,6 +238,11 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             own(&["/surveys/secret_drone/surface.tif"]),
         ),
         (
+            "/surveys/{id}/distance.tif",
+            own(&["/surveys/drone/distance.tif"]),
+            own(&["/surveys/secret_drone/distance.tif"]),
+        ),
+        (
             "/surveys/{id}/height.tif",
             own(&["/surveys/drone/height.tif"]),
             own(&["/surveys/secret_drone/height.tif"]),
