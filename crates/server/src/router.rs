@@ -35,6 +35,13 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
             get(tiles::ogc_tile),
         ),
+        // And maps: shaded relief of surveys.
+        ("/collections/{id}/map/tiles", get(tiles::map_tilesets)),
+        ("/collections/{id}/map/tiles/{tms}", get(tiles::map_tileset)),
+        (
+            "/collections/{id}/map/tiles/{tms}/{z}/{row}/{col}",
+            get(tiles::map_tile),
+        ),
         // XYZ and TileJSON 3, vector; {file} is Y.mvt or ID[,ID…].json.
         ("/tiles.json", get(tiles::tilejson_of_all)),
         ("/tiles/{file}", get(tiles::tilejson)),

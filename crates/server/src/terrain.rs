@@ -70,7 +70,7 @@ impl Family {
     fn parameters(self) -> &'static [&'static str] {
         match self {
             Family::Terrain => &[ENCODING],
-            Family::Hillshade => &[STYLE, AZIMUTH, ALTITUDE],
+            Family::Hillshade => RELIEF_PARAMETERS,
             Family::Slope | Family::Aspect | Family::Height => &[],
         }
     }
@@ -103,6 +103,8 @@ const ENCODING: &str = "encoding";
 const STYLE: &str = "style";
 const AZIMUTH: &str = "azimuth";
 const ALTITUDE: &str = "altitude";
+
+pub(crate) const RELIEF_PARAMETERS: &[&str] = &[STYLE, AZIMUTH, ALTITUDE];
 
 /// What chooses relief that is clear where the ground is level.
 pub(crate) const OVERLAY_QUERY: &str = "?style=overlay";

@@ -342,3 +342,38 @@ impl ElevationEncoding {
         [r, g, b]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use fixtures::{ORIGIN, Town};
+    use geodesy::{Crs, Transform};
+
+    #[test]
+    fn a_tile_of_any_level_reads_no_more_cells_than_it_takes() {
+        let town = Town::new("EPSG:3014");
+        let (cells, cell_m) = (3000, 1.0);
+        let half = cells as f64 * cell_m / 2.0;
+        let mut grid = Grid::empty(ORIGIN[0] - half, ORIGIN[1] + half, cell_m, cells, cells);
+        grid.values.fill(7.0);
+        let survey = town.put_terrain("wide", &grid);
+        for id in ["WebMercatorQuad", "SWEREF99TM"] {
+            let tms = TileMatrixSet::by_id(id).unwrap();
+            let way = Transform::new(&Crs::from_code("EPSG:3014").unwrap(), &tms.crs).unwrap();
+            let at = way.xy(ORIGIN).unwrap();
+            for z in tms.levels() {
+                let tile = tms.tile_at(z, at).unwrap();
+                for of in [Values::Elevations(HeightKind::Terrain), Values::AboveGround] {
+                    let scene = Scene::of_tile(&survey, of, tms, tile, 256).unwrap();
+                    let (_, read) = scene.data.unwrap();
+                    // Cells are at most half as wide as pixels, and tiles may lie askew.
+                    let most = (3 * 256_usize).pow(2);
+                    assert!(read.values.len() < most, "{id} {z}: {}", read.values.len());
+                    assert!(z > 14 || read.values.len() < cells * cells / 4);
+                }
+            }
+        }
+    }
+}

@@ -12,18 +12,19 @@ use crate::problem::Problem;
 use crate::tiles3d;
 
 /// Classes that hold. Features' core is not among them as long as `datetime` is refused.
-const CONFORMANCE: [&str; 7] = [
+const CONFORMANCE: [&str; 8] = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png",
     "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 58] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 61] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -66,6 +67,24 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 58] = [
         "Vector tile, row before column",
         MVT,
         &["f"],
+    ),
+    (
+        "/collections/{id}/map/tiles",
+        "Map tilesets of a survey",
+        JSON,
+        &["f"],
+    ),
+    (
+        "/collections/{id}/map/tiles/{tms}",
+        "One map tileset",
+        JSON,
+        &["f"],
+    ),
+    (
+        "/collections/{id}/map/tiles/{tms}/{z}/{row}/{col}",
+        "Shaded relief of a survey, row before column",
+        "image/png",
+        &["f", "style", "azimuth", "altitude"],
     ),
     ("/tiles.json", "TileJSON of all collections", JSON, &["f"]),
     (

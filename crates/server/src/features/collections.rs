@@ -177,6 +177,8 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 let tilejson = base.url(&format!("/{}/{id}.json", family.name()));
                 links.push(link("tilejson", json_type, tilejson, family.title()));
             }
+            let maps = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map";
+            links.push(link(maps, json_type, url("/map/tiles"), "Shaded relief"));
             let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
             links.push(link("enclosure", surveys::COPC, points, "Points as COPC"));
             for (file, title) in [

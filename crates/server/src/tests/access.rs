@@ -61,6 +61,25 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
                 "/collections/secret_pipes/tiles/WebMercatorQuad/{rows}"
             )],
         ),
+        (
+            "/collections/{id}/map/tiles",
+            own(&["/collections/drone/map/tiles"]),
+            own(&["/collections/secret_drone/map/tiles"]),
+        ),
+        (
+            "/collections/{id}/map/tiles/{tms}",
+            own(&["/collections/drone/map/tiles/SWEREF99TM"]),
+            own(&["/collections/secret_drone/map/tiles/SWEREF99TM"]),
+        ),
+        (
+            "/collections/{id}/map/tiles/{tms}/{z}/{row}/{col}",
+            vec![format!(
+                "/collections/drone/map/tiles/WebMercatorQuad/{rows}"
+            )],
+            vec![format!(
+                "/collections/secret_drone/map/tiles/WebMercatorQuad/{rows}?f=webp"
+            )],
+        ),
         ("/tiles.json", own(&["/tiles.json"]), vec![]),
         (
             "/tiles/{file}",

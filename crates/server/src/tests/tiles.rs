@@ -199,3 +199,21 @@ async fn raster_tiles_come_in_every_tile_matrix_set() {
         assert_ne!(here.body, beyond.body, "{}", set.id);
     }
 }
+
+#[tokio::test]
+async fn map_tiles_of_a_survey_are_its_relief_row_before_column() {
+    let town = town();
+    let (_, xyz, rows) = middle();
+    let map = format!("/collections/drone/map/tiles/WebMercatorQuad/{rows}");
+    let relief = format!("/hillshade/drone/{xyz}");
+    for (f, end) in [("", ".png"), ("f=webp&", ".webp")] {
+        let got = town.get(&format!("{map}?{f}style=multi")).await;
+        let expected = town.get(&format!("{relief}{end}?style=multi")).await;
+        assert_eq!((got.status.as_u16(), &got.body), (200, &expected.body));
+    }
+    let tilesets = town.get("/collections/drone/map/tiles").await.json();
+    let first = &tilesets["tilesets"][0];
+    assert_eq!(first["dataType"], "map");
+    let streets = town.get("/collections/streets/map/tiles").await;
+    assert_eq!(streets.status, 404);
+}

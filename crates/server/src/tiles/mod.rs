@@ -3,6 +3,7 @@
 //! A tile that had to give something up to keep its byte limit says what in the header
 //! `Tvilling-Sacrifices`, sentences with `; ` between them.
 
+mod maps;
 mod sets;
 mod tilejson;
 
@@ -21,7 +22,8 @@ use crate::content::{Caching, Content};
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
-pub(crate) use sets::{set, sets, tileset, tilesets};
+pub(crate) use maps::{map_tile, map_tileset, map_tilesets};
+pub(crate) use sets::{TILING_SCHEME, set, sets, tileset, tilesets};
 pub(crate) use tilejson::{center, put_bounds, tilejson, tilejson_of_all};
 
 /// Media type of a vector tile, registered with IANA.

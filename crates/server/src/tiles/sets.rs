@@ -15,7 +15,7 @@ use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::tiles::{MVT, drawable, set_of};
 
-const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
+pub(crate) const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 
 /// `GET /tileMatrixSets`.
 pub(crate) async fn sets(caller: Caller, parameters: Parameters) -> Result<Response, Problem> {
