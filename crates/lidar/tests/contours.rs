@@ -1,7 +1,5 @@
 //! Contours of ground whose shape is known, and of ground that is as rough as can be.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::collections::BTreeMap;
 
 use lidar::{Contour, ContourOptions, Contours};

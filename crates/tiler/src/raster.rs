@@ -345,8 +345,6 @@ impl ElevationEncoding {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
     use fixtures::{ORIGIN, Town};
     use geodesy::{Crs, Transform};
