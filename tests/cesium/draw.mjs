@@ -111,7 +111,8 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     tileset.tileLoad.addEventListener(() => (seen.loaded += 1));
     tileset.tileFailed.addEventListener(({ url, message }) => seen.failed.push(`${url}: ${message}`));
     scene.primitives.add(tileset);
-    const sphere = tileset.boundingSphere;
+    // The tileset's own sphere is that of the octree's cube, of which the ground is the bottom.
+    const sphere = Cesium.BoundingSphere.fromPoints(ground.map(([x, y, z]) => new Cesium.Cartesian3(x, y, z)));
     widget.camera.viewBoundingSphere(sphere, new Cesium.HeadingPitchRange(0.4, -0.6, sphere.radius * 1.1));
     widget.camera.lookAtTransform(Cesium.Matrix4.IDENTITY);
     // A subtree that has come makes tiles that are still to come.
@@ -124,7 +125,7 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     seen.points = tileset.statistics.numberOfPointsSelected;
     seen.tiles = tileset.statistics.selected;
   }
-  if (ground) {
+  if (terrain) {
     // Ground points of the survey against the terrain under them, as CesiumJS has it.
     const places = ground.map(([x, y, z]) => Cesium.Cartographic.fromCartesian(new Cesium.Cartesian3(x, y, z)));
     const heights = places.map((place) => place.height + raised_m);

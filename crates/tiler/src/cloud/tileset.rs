@@ -50,11 +50,6 @@ pub(super) fn implicit(
         "geometricError": root.diagonal_m(),
         "root": {
             "boundingVolume": { "box": root.numbers() },
-            // That is what implicit tiling halves; this is where there are points.
-            "metadata": {
-                "class": "tile",
-                "properties": { "boundingBox": frame.box_of(VoxelKey::ROOT)?.numbers() },
-            },
             "transform": frame.world_from_frame(),
             "geometricError": error_of(frame, 0),
             "refine": "ADD",
