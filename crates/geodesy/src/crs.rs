@@ -119,6 +119,7 @@ struct Vertical {
     code: Option<String>,
     name: String,
     unit_m: f64,
+    is_depth: bool,
 }
 
 impl Crs {
@@ -275,6 +276,11 @@ impl Crs {
     /// Metres in one unit of the vertical part.
     pub fn vertical_unit_m(&self) -> Option<f64> {
         self.0.vertical.as_ref().map(|part| part.unit_m)
+    }
+
+    /// Whether its vertical part counts downwards, as depths do.
+    pub fn vertical_is_depth(&self) -> bool {
+        self.0.vertical.as_ref().is_some_and(|part| part.is_depth)
     }
 
     /// Metres in one unit of height above the ellipsoid, if the CRS was given with such a
@@ -458,10 +464,13 @@ fn read(object: Object<'_>, given: &str) -> Result<Crs, Error> {
 }
 
 fn vertical(object: &Object<'_>) -> Vertical {
+    let axes = object.axes();
+    let axis = axes.first();
     Vertical {
         code: object.id().or_else(|| identified(object)),
         name: object.name().unwrap_or_else(|| "unnamed".to_owned()),
-        unit_m: object.axes().first().map_or(1.0, |axis| axis.unit_factor),
+        unit_m: axis.map_or(1.0, |axis| axis.unit_factor),
+        is_depth: axis.is_some_and(|axis| axis.direction == "down"),
     }
 }
 
@@ -912,6 +921,19 @@ mod tests {
         for code in ["EPSG:3006", "EPSG:5845"] {
             assert_eq!(Crs::from_code(code).unwrap().ellipsoidal_unit_m(), None);
         }
+        let depth = Crs::from_code("EPSG:3006").unwrap();
+        assert!(
+            !depth
+                .with_vertical("EPSG:5613")
+                .unwrap()
+                .vertical_is_depth()
+        );
+        assert!(
+            depth
+                .with_vertical("EPSG:5715")
+                .unwrap()
+                .vertical_is_depth()
+        );
         // How WKT 1 says it: a vertical datum of type 2002.
         let flat = Crs::from_code("EPSG:3006").unwrap().wkt1().unwrap();
         let wkt = format!(

@@ -143,9 +143,14 @@ fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, St
     let reader = SurveyReader::open(&delivery.sources, &options)?;
     let header = reader.header().clone();
     let crs_wkt = match &header.vertical {
-        VerticalDatum::Known { code, .. } => target.with_vertical(code)?.wkt1()?,
-        VerticalDatum::Unknown => target.wkt1()?,
+        VerticalDatum::Known { code, .. } => Some(target.with_vertical(code)?),
+        VerticalDatum::Unknown => None,
     };
+    // What is kept is in metres: a datum in feet that has no metric twin is left out.
+    let crs_wkt = crs_wkt
+        .filter(|crs| crs.vertical_unit_m() == Some(1.0))
+        .unwrap_or(target)
+        .wkt1()?;
     // Held for all of the work: a second writer learns at once that it must wait.
     let mut transaction = twin.begin()?;
     let bar = output::progress(delivery.collection.as_str(), header.claimed_points);

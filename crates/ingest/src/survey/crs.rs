@@ -19,6 +19,16 @@ const PROJ_LINEAR_UNITS: u16 = 3076;
 const VERTICAL: u16 = 4096;
 const VERTICAL_UNITS: u16 = 4099;
 
+/// Height systems in feet, and the same in metres: what is kept is in metres, and so must be
+/// what it is called.
+const METRIC_TWINS: [(&str, &str); 5] = [
+    ("EPSG:6360", "EPSG:5703"),
+    ("EPSG:8228", "EPSG:5703"),
+    ("EPSG:5702", "EPSG:7968"),
+    ("EPSG:8050", "EPSG:5714"),
+    ("EPSG:8052", "EPSG:5714"),
+];
+
 /// Values of the vertical key that older GeoTIFF wrote for heights above an ellipsoid.
 const ELLIPSOID_HEIGHTS: std::ops::RangeInclusive<u16> = 5001..=5035;
 /// Value of a key that means "described by other keys".
@@ -60,13 +70,20 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
         None if stated.ellipsoid_by_key => VerticalSource::Ellipsoid,
         None => vertical_of(&crs),
     };
-    let unit_by_option = match &options.vertical {
-        Some(VerticalSource::Datum(VerticalDatum::Known { code, .. })) => crs
-            .with_vertical(code)
-            .ok()
-            .and_then(|crs| crs.vertical_unit_m()),
+    let by_option = match &options.vertical {
+        Some(VerticalSource::Datum(VerticalDatum::Known { code, .. })) => {
+            crs.with_vertical(code).ok()
+        }
         _ => None,
     };
+    if let VerticalSource::Datum(VerticalDatum::Known { name, .. }) = &vertical
+        && by_option.as_ref().unwrap_or(&crs).vertical_is_depth()
+    {
+        return Err(format!(
+            "its z counts downwards ({name}), and elevations count upwards: turn its sign, and say what it is counted from with --vertical, such as --vertical EPSG:5613"
+        ));
+    }
+    let unit_by_option = by_option.and_then(|crs| crs.vertical_unit_m());
     let z_unit_m = unit_by_option
         .or_else(|| crs.vertical_unit_m())
         .or_else(|| crs.ellipsoidal_unit_m())
@@ -84,11 +101,24 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
             }
             unit_m
         });
-    // Such a datum is called after its unit, and what is kept is in metres.
     if z_unit_m != 1.0
-        && let VerticalSource::Datum(VerticalDatum::Known { name, .. }) = &mut vertical
+        && let VerticalSource::Datum(VerticalDatum::Known { code, name }) = &mut vertical
     {
-        name.push_str(", in metres");
+        let twin = METRIC_TWINS.iter().find(|(feet, _)| feet == code);
+        let metric = twin.and_then(|(_, metres)| crs.with_vertical(metres).ok());
+        if let Some((metres, metric_name)) = metric
+            .as_ref()
+            .and_then(|crs| crs.vertical_code().zip(crs.vertical_name()))
+        {
+            notes.push((
+                "elevations_in_feet",
+                format!("elevations in {name} were put in metres, as {metric_name}"),
+            ));
+            *code = metres.to_owned();
+            *name = metric_name.to_owned();
+        } else {
+            name.push_str(", in metres");
+        }
     }
     Ok(Meaning {
         crs,

@@ -192,10 +192,11 @@ fn elevations_in_feet_are_put_in_metres_and_the_datum_says_so() {
     });
     let options = options(Some(feet), None);
     let reader = SurveyReader::open(std::slice::from_ref(&path), &options).unwrap();
-    let VerticalDatum::Known { name, .. } = reader.header().vertical.clone() else {
-        panic!("the datum was given");
+    let metric = VerticalDatum::Known {
+        code: "EPSG:5703".to_owned(),
+        name: "NAVD88 height".to_owned(),
     };
-    assert!(name.ends_with("in metres"), "{name}");
+    assert_eq!(reader.header().vertical, metric);
     let points = read(&[path], &options).unwrap();
     // In whole steps of a hundredth of a foot.
     assert!((points.z[0] - 20.0 * 1200.0 / 3937.0).abs() < 0.0016);
@@ -237,4 +238,18 @@ fn keys_tell_heights_above_the_ellipsoid_and_units_that_nobody_knows() {
         let reader = SurveyReader::open(&[path], &options).unwrap();
         assert!(reader.header().geoid.is_some());
     }
+}
+
+#[test]
+fn depths_are_refused_since_they_count_downwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "sea.las", &made(6, false, 100, &|_| ()));
+    let depth = VerticalSource::Datum(VerticalDatum::Known {
+        code: "EPSG:5715".to_owned(),
+        name: "MSL depth".to_owned(),
+    });
+    let error = SurveyReader::open(&[path], &options(Some(depth), None)).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("sea.las"), "{error}");
+    assert!(error.contains("MSL depth"), "{error}");
 }
