@@ -106,15 +106,13 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
   }
   let tileset;
   if (tilesetUrl) {
-    // From far off, for the same reason: without a GPU a frame draws every point.
-    tileset = await Cesium.Cesium3DTileset.fromUrl(tilesetUrl, { maximumScreenSpaceError: 8 });
-    tileset.pointCloudShading = new Cesium.PointCloudShading({ attenuation: true, geometricErrorScale: 0.25, maximumAttenuation: 9, eyeDomeLighting: false });
+    tileset = await Cesium.Cesium3DTileset.fromUrl(tilesetUrl, { maximumScreenSpaceError: 16 });
+    tileset.pointCloudShading = new Cesium.PointCloudShading({ attenuation: true, geometricErrorScale: 0.25, maximumAttenuation: 6 });
     tileset.tileLoad.addEventListener(() => (seen.loaded += 1));
     tileset.tileFailed.addEventListener(({ url, message }) => seen.failed.push(`${url}: ${message}`));
     scene.primitives.add(tileset);
-    // The tileset's own sphere is that of the octree's cube, of which the ground is the bottom.
-    const sphere = Cesium.BoundingSphere.fromPoints(ground.map(([x, y, z]) => new Cesium.Cartesian3(x, y, z)));
-    widget.camera.viewBoundingSphere(sphere, new Cesium.HeadingPitchRange(0.4, -0.6, sphere.radius * 2.2));
+    const sphere = tileset.boundingSphere;
+    widget.camera.viewBoundingSphere(sphere, new Cesium.HeadingPitchRange(0.4, -0.6, sphere.radius * 1.1));
     widget.camera.lookAtTransform(Cesium.Matrix4.IDENTITY);
     // A subtree that has come makes tiles that are still to come.
     await until(() => tileset.tilesLoaded && tileset.statistics.numberOfPointsSelected > 0);
@@ -126,7 +124,7 @@ async function inPage({ tileset: tilesetUrl, terrain, ground, raised_m, patience
     seen.points = tileset.statistics.numberOfPointsSelected;
     seen.tiles = tileset.statistics.selected;
   }
-  if (terrain) {
+  if (ground) {
     // Ground points of the survey against the terrain under them, as CesiumJS has it.
     const places = ground.map(([x, y, z]) => Cesium.Cartographic.fromCartesian(new Cesium.Cartesian3(x, y, z)));
     const heights = places.map((place) => place.height + raised_m);

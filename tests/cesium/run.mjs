@@ -59,8 +59,8 @@ if (process.env.TVILLING_BROWSER) {
   const some = [...copc.nodes.values()].flat().filter(([, , , classification], i) => classification === 2 && i % 997 === 0);
   const ground = some.map(([x, y, z]) => [x, y, z]);
   const scenes = await draw(base, folder, [
-    { name: 'points-1.1', tileset: tileset('1.1'), ground },
-    { name: 'points-1.0', tileset: tileset('1.0', '?color=height'), ground },
+    { name: 'points-1.1', tileset: tileset('1.1') },
+    { name: 'points-1.0', tileset: tileset('1.0', '?color=height') },
     { name: 'points-on-terrain', tileset: tileset('1.1', '?color=class'), terrain: layer, ground, raised_m },
   ]);
   for (const { scene, strangers, errors, failed, loaded, points, coloured, colours, of, above } of scenes) {
