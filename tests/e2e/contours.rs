@@ -16,7 +16,13 @@ fn town() -> (tempfile::TempDir, PathBuf) {
     new_twin(&dir, "EPSG:3014");
     configure(&dir, "[collections.contours]\npublic = true\n");
     let source = demo::twin().join("deliveries/lidar/flyg_2011.laz");
-    succeed(&["ingest", text(&dir), text(&source), "--collection", "flight"]);
+    succeed(&[
+        "ingest",
+        text(&dir),
+        text(&source),
+        "--collection",
+        "flight",
+    ]);
     (folder, dir)
 }
 

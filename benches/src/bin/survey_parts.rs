@@ -12,7 +12,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -50,7 +50,7 @@ fn measure(
     options: &SurveyOptions,
     crs: &Crs,
     memory_bytes: u64,
-    folder: &PathBuf,
+    folder: &Path,
 ) -> anyhow::Result<()> {
     let twin = Twin::create(folder, "Parts", crs.code())?;
     let mut clock = Clock::start()?;

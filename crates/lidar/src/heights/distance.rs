@@ -59,22 +59,22 @@ fn along_columns(window: &Window, ground: &[f32]) -> Vec<u32> {
     let mut nearest = vec![NOWHERE; ground.len()];
     let mut last = vec![NOWHERE; columns];
     for row in 0..rows {
-        for column in 0..columns {
+        for (column, last) in last.iter_mut().enumerate() {
             let at = row * columns + column;
             if !ground[at].is_nan() {
-                last[column] = row as u32;
+                *last = row as u32;
             }
-            nearest[at] = last[column];
+            nearest[at] = *last;
         }
     }
     last.fill(NOWHERE);
     for row in (0..rows).rev() {
-        for column in 0..columns {
+        for (column, last) in last.iter_mut().enumerate() {
             let at = row * columns + column;
             if !ground[at].is_nan() {
-                last[column] = row as u32;
+                *last = row as u32;
             }
-            let (above, below) = (nearest[at], last[column]);
+            let (above, below) = (nearest[at], *last);
             let is_nearer = above == NOWHERE || below.wrapping_sub(row as u32) < row as u32 - above;
             if below != NOWHERE && is_nearer {
                 nearest[at] = below;
