@@ -352,8 +352,9 @@ fn the_ground_of_delft_is_found_without_its_classification() {
     println!(
         "Delft, class 2 hidden, {n} cells of 1 m: RMSE {rmse:.3} m, median {median:.3}, 95 % between {low:.2} and {high:.2}"
     );
-    assert!(rmse < 0.2, "{rmse}");
-    assert!(median.abs() < 0.02, "{median}");
+    // 0.032 m when this was written.
+    assert!(rmse < 0.06, "{rmse}");
+    assert!(median.abs() < 0.01, "{median}");
 }
 
 fn with_wkt(code: &str) -> Vec<u8> {
