@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::files::{self, FileRef, checksum};
-use crate::view::HeightKind;
+use crate::heights::HeightKind;
 
 const FORMAT: u32 = 2;
 

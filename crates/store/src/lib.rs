@@ -33,9 +33,9 @@ mod view;
 
 pub use check::{CheckReport, check};
 pub use error::Error;
-pub use heights::{HeightsWriter, Overviews, RasterFormat, RasterWriter, Samples};
+pub use heights::{HeightKind, HeightsWriter, Overviews, RasterFormat, RasterWriter, Samples};
 pub use points::{EncodedNode, NodeEncoder, OctreeNode, PointLayout, SurveyWriter};
 pub use rasters::AboveGroundTiff;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};
-pub use view::{CollectionView, HeightKind, Page, SurveyView, View};
+pub use view::{CollectionView, Page, SurveyView, View};

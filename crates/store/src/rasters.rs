@@ -5,8 +5,8 @@ use std::ops::Range;
 use model::{Bounds, Grid, GridFrame};
 
 use crate::Error;
-use crate::heights::{AboveGround, VirtualFile};
-use crate::view::{HeightKind, SurveyView};
+use crate::heights::{AboveGround, HeightKind, VirtualFile};
+use crate::view::SurveyView;
 
 /// Names the way in which heights above ground are computed; part of their checksum.
 const ABOVE_GROUND_VERSION: u128 = 1;

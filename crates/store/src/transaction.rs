@@ -22,9 +22,9 @@ use model::{
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry, is_name_of_ours};
 use crate::files::{self, FileRef};
+use crate::heights::HeightKind;
 use crate::segment::{self, Layer, Segment};
 use crate::twin::open_segment;
-use crate::view::HeightKind;
 use crate::{Error, HeightsWriter, PointLayout, SurveyWriter};
 
 /// Most segments of a collection. Each costs a search of its own, so that the next

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::Error;
 use crate::files::Mapped;
-use crate::heights::HeightMap;
+use crate::heights::{HeightKind, HeightMap};
 use crate::points::{OctreeNode, Points};
 use crate::segment::Position;
 use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
@@ -269,36 +269,6 @@ pub struct Page {
 /// A visible survey.
 #[derive(Debug, Clone)]
 pub struct SurveyView(pub(crate) Arc<OpenSurvey>);
-
-/// Which heights of a survey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HeightKind {
-    /// Bare ground.
-    Terrain,
-    /// Highest returns.
-    Surface,
-    /// Not heights, but metres in the plane from the nearest measured ground, where there is
-    /// terrain: what was filled in is over zero.
-    Distance,
-}
-
-impl HeightKind {
-    /// All there are.
-    pub const ALL: [HeightKind; 3] = [
-        HeightKind::Terrain,
-        HeightKind::Surface,
-        HeightKind::Distance,
-    ];
-
-    /// What it is called in files, addresses and answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            HeightKind::Terrain => "terrain",
-            HeightKind::Surface => "surface",
-            HeightKind::Distance => "distance",
-        }
-    }
-}
 
 impl SurveyView {
     /// The code of the CRS that all coordinates are in.

@@ -133,7 +133,7 @@ impl Gathered {
 
     /// Takes what was found in a whole file.
     fn end(&mut self, file: &SurveyFile, tally: &Tally) {
-        tally.report(&mut self.report, file);
+        tally.report(&mut self.report, &file.path);
         self.flown = self.flown.into_iter().chain(file.flown(tally)).min();
         self.tally.add(tally);
     }

@@ -1,8 +1,9 @@
 //! What is found in points on the way, and the report made of it.
 
+use std::path::Path;
+
 use model::{PointBatch, PointFlags};
 
-use super::file::SurveyFile;
 use super::header::FileHeader;
 use super::name;
 use crate::report::{Finding, Outcome, Report};
@@ -112,10 +113,10 @@ impl Tally {
     }
 
     /// Adds what was found in `file` to the report.
-    pub(super) fn report(&self, report: &mut Report, file: &SurveyFile) {
+    pub(super) fn report(&self, report: &mut Report, path: &Path) {
         report.read += self.read;
         report.kept += self.kept;
-        let name = name(&file.path);
+        let name = name(path);
         let mut finding = |code, outcome, count: u64, what: &str| {
             note(report, code, outcome, count, || {
                 format!("{name}: {count} points {what}")

@@ -24,12 +24,44 @@ mod directory;
 mod pile;
 mod raster;
 mod read;
+mod samples;
 mod write;
 
 pub(crate) use above::{AboveGround, VirtualFile};
-pub use raster::{Overviews, RasterFormat, RasterWriter, Samples};
+pub use raster::{RasterFormat, RasterWriter};
 pub(crate) use read::HeightMap;
+pub use samples::{Overviews, Samples};
 pub use write::HeightsWriter;
+
+/// Which heights of a survey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeightKind {
+    /// Bare ground.
+    Terrain,
+    /// Highest returns.
+    Surface,
+    /// Not heights, but metres in the plane from the nearest measured ground, where there is
+    /// terrain: what was filled in is over zero.
+    Distance,
+}
+
+impl HeightKind {
+    /// All there are.
+    pub const ALL: [HeightKind; 3] = [
+        HeightKind::Terrain,
+        HeightKind::Surface,
+        HeightKind::Distance,
+    ];
+
+    /// What it is called in files, addresses and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeightKind::Terrain => "terrain",
+            HeightKind::Surface => "surface",
+            HeightKind::Distance => "distance",
+        }
+    }
+}
 
 /// Side of a tile, in cells.
 const TILE: usize = 256;

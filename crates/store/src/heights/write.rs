@@ -8,10 +8,9 @@ use model::{Grid, GridFrame};
 
 use super::directory::{AROUND_TILE, Description, Places, Statistics, directories, wrapped};
 use super::pile::{Pile, Size};
-use super::raster::{Encoder, byte};
-use super::{Overviews, Samples, TILE_BYTES};
+use super::samples::{Encoder, byte};
+use super::{HeightKind, Overviews, Samples, TILE_BYTES};
 use crate::Error;
-use crate::view::HeightKind;
 
 /// The grids of a survey on their way to disk, patch by patch; they need not fit in memory.
 ///

@@ -138,11 +138,11 @@ pub fn glb(
     Ok(tile_points(survey, options, key)?.map(|points| glb::write(&points)))
 }
 
-/// Makes the points of a node as 3D Tiles 1.0 has them (`pnts`); none as [`glb`].
+/// Makes the points of a node as 3D Tiles 1.0 has them (`pnts`); none as [`glb()`].
 ///
 /// # Errors
 ///
-/// As [`glb`].
+/// As [`glb()`].
 pub fn pnts(
     survey: &SurveyView,
     options: &CloudOptions,
