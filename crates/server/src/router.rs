@@ -5,6 +5,7 @@
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::routing::{MethodRouter, get};
+use store::HeightKind;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -110,9 +111,18 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         // Files of surveys, by range.
         ("/surveys/{id}/points.copc.laz", get(surveys::points)),
-        ("/surveys/{id}/ground.tif", get(surveys::ground)),
-        ("/surveys/{id}/surface.tif", get(surveys::surface)),
-        ("/surveys/{id}/distance.tif", get(surveys::distance)),
+        (
+            "/surveys/{id}/ground.tif",
+            surveys::grid(HeightKind::Terrain),
+        ),
+        (
+            "/surveys/{id}/surface.tif",
+            surveys::grid(HeightKind::Surface),
+        ),
+        (
+            "/surveys/{id}/distance.tif",
+            surveys::grid(HeightKind::Distance),
+        ),
         ("/surveys/{id}/height.tif", get(surveys::height)),
         // 3D Tiles of a survey's points, 1.1 and 1.0 (OGC 22-025r4, 18-053r2).
         ("/3dtiles/{survey}/tileset.json", get(tiles3d::tileset)),

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use store::{AboveGroundTiff, HeightKind, SurveyView};
 
@@ -92,43 +93,19 @@ pub(crate) async fn points(
     answer(&caller, &id, &method, &headers, File::Points(survey))
 }
 
-/// `GET /surveys/ID/ground.tif`.
-pub(crate) async fn ground(
-    caller: Caller,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let file = File::Heights(caller.survey(&id)?, HeightKind::Terrain);
-    parameters.only(&[])?;
-    answer(&caller, &id, &method, &headers, file)
-}
-
-/// `GET /surveys/ID/surface.tif`.
-pub(crate) async fn surface(
-    caller: Caller,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let file = File::Heights(caller.survey(&id)?, HeightKind::Surface);
-    parameters.only(&[])?;
-    answer(&caller, &id, &method, &headers, file)
-}
-
-/// `GET /surveys/ID/distance.tif`: metres from the nearest measured ground.
-pub(crate) async fn distance(
-    caller: Caller,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let file = File::Heights(caller.survey(&id)?, HeightKind::Distance);
-    parameters.only(&[])?;
-    answer(&caller, &id, &method, &headers, file)
+/// `GET /surveys/ID/ground.tif` and its like: a grid of the survey as it is stored.
+pub(crate) fn grid(kind: HeightKind) -> MethodRouter<App> {
+    get(
+        async move |caller: Caller,
+                    Path(id): Path<String>,
+                    method: Method,
+                    headers: HeaderMap,
+                    parameters: Parameters| {
+            let file = File::Heights(caller.survey(&id)?, kind);
+            parameters.only(&[])?;
+            answer(&caller, &id, &method, &headers, file)
+        },
+    )
 }
 
 /// `GET /surveys/ID/height.tif`: heights above ground, computed where they are read.
