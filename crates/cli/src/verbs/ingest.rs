@@ -290,9 +290,12 @@ fn vertical(code: &str, target: &Crs) -> anyhow::Result<VerticalSource> {
     if code == "ellipsoidal" || Crs::from_code(code).is_ok_and(has_ellipsoidal) {
         return Ok(VerticalSource::Ellipsoid);
     }
-    let compound = target.with_vertical(code).with_context(|| {
-        format!("--vertical {code}: give a code such as EPSG:5613, ellipsoidal, or unknown")
-    })?;
+    // What PROJ says of it is about the pair that it would make with the twin's CRS.
+    let Ok(compound) = target.with_vertical(code) else {
+        bail!(
+            "--vertical {code}: is no vertical datum that is known here: give a code such as EPSG:5613, ellipsoidal, or unknown"
+        );
+    };
     Ok(VerticalSource::Datum(VerticalDatum::Known {
         code: compound.vertical_code().unwrap_or(code).to_owned(),
         name: compound.vertical_name().unwrap_or(code).to_owned(),
