@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lidar::{ClassifyOptions, classify};
+use lidar::{ClassifyOptions, classify, lowest_returns};
 use model::PointBatch;
 
 /// ASPRS class of ground.
@@ -19,7 +19,8 @@ fn ground_of_the_demo_town_is_found_with_an_error_of_under_three_percent() {
     let points = read(&path).expect("a survey");
     assert_eq!(points.len(), truth.len());
     let options = ClassifyOptions::for_density(POINTS_PER_M2);
-    let classes = classify(&points, points.len(), &options);
+    let lowest = lowest_returns(&points, points.len(), options.cell_m);
+    let classes = classify(&points, points.len(), &lowest, &options);
     let share = |wrong: &dyn Fn(u8, u8) -> bool| {
         let pairs = truth.iter().zip(&classes);
         let count = pairs

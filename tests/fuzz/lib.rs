@@ -59,7 +59,7 @@ pub fn survey(name: &str, bytes: &[u8]) {
         let Ok(blocks) = reader.partition(folder.path(), 64 << 20, &mut |_| {}) else {
             return;
         };
-        let tree = blocks.octree::<(), ingest::Error>(5.0, &|_| Ok(None), &|_, _| Ok(()), &mut |()| Ok(()));
+        let tree = blocks.octree::<(), ingest::Error>(&|_, _| Ok(()), &mut |()| Ok(()));
         assert_eq!(tree.expect("a good temporary file").points, blocks.summary().report.kept);
     }
 }

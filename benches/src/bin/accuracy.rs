@@ -266,7 +266,9 @@ impl Peers {
     fn all(&self, judged: &Judged) -> anyhow::Result<Vec<Made>> {
         let options = ClassifyOptions::for_density(density(&judged.points));
         let start = cpu_s()?;
-        let classes = lidar::classify(&judged.points, judged.points.len(), &options);
+        let count = judged.points.len();
+        let lowest = lidar::lowest_returns(&judged.points, count, options.cell_m);
+        let classes = lidar::classify(&judged.points, count, &lowest, &options);
         let mut made = vec![Made {
             who: OURS,
             classes,

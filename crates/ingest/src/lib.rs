@@ -16,7 +16,7 @@ pub use kind::{SourceKind, source_kind};
 pub use layer::{Layer, LayerOptions, read_layer};
 pub use report::{Finding, Outcome, Report};
 pub use survey::{
-    Block, DEFAULT_MEMORY_BYTES, NewClasses, OctreeSummary, SurveyBlocks, SurveyHeader,
-    SurveyOptions, SurveyReader, SurveySummary, VerticalSource,
+    Block, DEFAULT_MEMORY_BYTES, OctreeSummary, SurveyBlocks, SurveyHeader, SurveyOptions,
+    SurveyReader, SurveySummary, VerticalSource,
 };
 pub use threads::limit_threads;

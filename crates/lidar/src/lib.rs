@@ -1,6 +1,6 @@
 //! Points to classes, terrain and surface: pure algorithms over columns and grids.
 //!
-//! [`classify()`] tells what each point of a block has met.
+//! [`lowest_returns`] and then [`classify()`] tell what each point of a block has met.
 //! [`heights()`] makes terrain and surface of the points of a block whose classes are known.
 //!
 //! [`Contours`] draws lines of equal elevation of a grid, strip by strip.
@@ -17,7 +17,9 @@ mod morphology;
 mod octree;
 mod threads;
 
-pub use classify::{ClassifyOptions, HALO_M, classify};
+pub use classify::{
+    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, lowest_returns,
+};
 pub use contour::{Contour, ContourOptions, Contours};
 pub use heights::{
     CELLS_ALWAYS, CELLS_PER_POINT, COARSEST_CELL_M, Coverage, FINEST_CELL_M, GAP_M, HEIGHTS_HALO_M,

@@ -9,7 +9,6 @@ use ingest::{
     SurveyReader, VerticalSource,
 };
 use jiff::Timestamp;
-use lidar::ClassifyOptions;
 use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
 use store::{HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction, Twin};
@@ -214,12 +213,12 @@ fn write_points(
     crs_wkt: String,
     delivery: &Delivery,
 ) -> anyhow::Result<(SurveyWriter, Box<[u64; 256]>)> {
-    let halo_m = if delivery.trust_classification {
-        0.0
-    } else {
-        blocks.keep_delivered_classes();
-        lidar::HALO_M
-    };
+    let points = blocks.summary().report.kept;
+    if !delivery.trust_classification {
+        let bar = output::progress(delivery.collection.as_str(), points);
+        blocks.classify_anew(&mut |points| bar.inc(points))?;
+        bar.finish_and_clear();
+    }
     let header = blocks.header();
     let cube = blocks.cube();
     let mut writer = transaction.begin_survey(PointLayout {
@@ -232,15 +231,9 @@ fn write_points(
         cube,
         spacing_m: cube.side_m / f64::from(lidar::VOXELS),
     })?;
-    let classes = ClassifyOptions::for_density(blocks.points_per_m2());
     let encoder = writer.encoder();
-    let bar = output::progress(delivery.collection.as_str(), blocks.summary().report.kept);
+    let bar = output::progress(delivery.collection.as_str(), points);
     let octree = blocks.octree::<_, anyhow::Error>(
-        halo_m,
-        &|block| {
-            let ours = !delivery.trust_classification;
-            Ok(ours.then(|| lidar::classify(&block.points, block.core_count, &classes)))
-        },
         &|key, points| {
             bar.inc(points.len() as u64);
             Ok(encoder.encode(key, points)?)

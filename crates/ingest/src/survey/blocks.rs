@@ -3,6 +3,7 @@
 use lidar::{Coverage, Heights};
 use model::{Bounds, Cube, ExtraBytes, PointBatch};
 
+use super::classes::Anew;
 use super::extra;
 use super::plan::{Plan, PlannedBlock};
 use super::squares::Squares;
@@ -16,16 +17,14 @@ const WORK_BYTES_PER_POINT: u64 = 200;
 /// Bytes that a cell of terrain takes while it is worked on: sums, and some grids.
 const WORK_BYTES_PER_CELL: f64 = 80.0;
 
-/// Classes that say nothing: never classified, and unclassified.
-const SILENT_CLASSES: usize = 2;
-
 /// A survey whose points lie by place in a temporary file, which goes with this.
 #[derive(Debug)]
 pub struct SurveyBlocks {
     header: SurveyHeader,
     summary: SurveySummary,
     classes: Box<[u64; 256]>,
-    keeps_delivered_class: bool,
+    /// What finds new classes; none while those that were delivered stay.
+    pub(super) anew: Option<Anew>,
     pub(super) squares: Squares,
     pub(super) plan: Plan,
     memory_bytes: u64,
@@ -63,7 +62,7 @@ impl SurveyBlocks {
             header,
             summary,
             classes: Box::new(classes),
-            keeps_delivered_class: false,
+            anew: None,
             squares,
             plan,
             memory_bytes,
@@ -124,18 +123,10 @@ impl SurveyBlocks {
         self.squares.scratch().len()
     }
 
-    /// Says that classes will be ours: from now on the delivered class stays beside ours as an
-    /// extra byte named `delivered_class`, unless all that was delivered was 0 or 1.
-    pub fn keep_delivered_classes(&mut self) {
-        self.keeps_delivered_class = self.classes[SILENT_CLASSES..]
-            .iter()
-            .any(|count| *count > 0);
-    }
-
     /// What follows the standard attributes of each point that [`SurveyBlocks::octree`]
     /// encodes.
     pub fn extra(&self) -> ExtraBytes {
-        if self.keeps_delivered_class {
+        if self.keeps_delivered_class() {
             extra::with_delivered_class(&self.header.extra)
         } else {
             self.header.extra.clone()
@@ -143,7 +134,7 @@ impl SurveyBlocks {
     }
 
     pub(super) fn keeps_delivered_class(&self) -> bool {
-        self.keeps_delivered_class
+        self.anew.as_ref().is_some_and(|anew| anew.keeps_delivered)
     }
 
     /// Calls `work` with each block, with a halo of `halo_m` ≥ 0 around its square, several at

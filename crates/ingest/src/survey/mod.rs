@@ -22,6 +22,7 @@
 mod agree;
 mod blocks;
 mod chunks;
+mod classes;
 mod codec;
 mod crs;
 mod decode;
@@ -53,7 +54,7 @@ use tally::note;
 use vertical::GeoidOnDemand;
 
 pub use blocks::{Block, SurveyBlocks};
-pub use octree::{NewClasses, OctreeSummary};
+pub use octree::OctreeSummary;
 pub use partition::DEFAULT_MEMORY_BYTES;
 pub use vertical::VerticalSource;
 

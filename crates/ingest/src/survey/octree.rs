@@ -11,15 +11,11 @@ use std::collections::BTreeMap;
 use lidar::{LEAF_POINTS, Positions};
 use model::{Cube, PointBatch, VoxelKey};
 
-use super::blocks::{Block, Origin, SurveyBlocks};
+use super::blocks::{Origin, SurveyBlocks};
 use super::packed::{Layout, Run};
 use super::plan::PlannedBlock;
 use super::{records, threads};
 use crate::error::Error;
-
-/// New classes of the points that are a block's own, in their order; or none, to keep those
-/// that were delivered.
-pub type NewClasses<E> = Result<Option<Vec<u8>>, E>;
 
 /// What an octree came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +72,10 @@ struct Maker<'a, N, E> {
 impl SurveyBlocks {
     /// Divides all points among the nodes of an octree with the cube [`SurveyBlocks::cube`].
     ///
-    /// `classify` gets each block, with a halo of `halo_m` ≥ 0, and returns new classes of the
-    /// block's own points, or nothing to keep what was delivered; new ones are what points have
-    /// from then on, for [`SurveyBlocks::heights`]. What `classify` makes must not depend on
-    /// the classes that it sees, since its neighbours' may be new. `encode` makes a node of its
-    /// points, which are sorted by GPS time; a node without points of its own that has
-    /// children comes with an empty batch. Both are called on many threads. `write` gets the
+    /// After [`SurveyBlocks::classify_anew`] points get new classes on the way, and have them
+    /// from then on, for [`SurveyBlocks::heights`]. `encode` makes a node of its points, which
+    /// are sorted by GPS time; a node without points of its own that has children comes with
+    /// an empty batch. It is called on many threads. `write` gets the
     /// nodes one after another, on this thread, in an order that does not depend on the number
     /// of threads: children may come before their parents. The root comes last.
     ///
@@ -89,13 +83,10 @@ impl SurveyBlocks {
     ///
     /// # Errors
     ///
-    /// The first that `classify`, `encode` or `write` returns, or [`Error`] if `classify`
-    /// returns more or fewer classes than points, or the temporary file cannot be read or
-    /// written.
+    /// The first that `encode` or `write` returns, or [`Error`] if the temporary file cannot be
+    /// read or written.
     pub fn octree<N: Send, E: From<Error> + Send>(
         &self,
-        halo_m: f64,
-        classify: &(dyn Fn(&Block) -> NewClasses<E> + Sync),
         encode: &(dyn Fn(VoxelKey, &PointBatch) -> Result<N, E> + Sync),
         write: &mut dyn FnMut(N) -> Result<(), E>,
     ) -> Result<OctreeSummary, E> {
@@ -140,8 +131,8 @@ impl SurveyBlocks {
         };
         threads::deliver_in_order(
             self.plan.blocks.len(),
-            self.blocks_at_once(halo_m, 0),
-            |number| maker.divide_block(&self.plan.blocks[number], halo_m, classify),
+            self.blocks_at_once(self.halo_m(), 0),
+            |number| maker.divide_block(&self.plan.blocks[number]),
             |divided| take(divided, &mut levels),
         )?;
         while let Some((level, candidates)) = levels.pop_last() {
@@ -169,30 +160,15 @@ impl SurveyBlocks {
 
 impl<N: Send, E: From<Error> + Send> Maker<'_, N, E> {
     /// Classifies a block and divides its points.
-    fn divide_block(
-        &self,
-        planned: &PlannedBlock,
-        halo_m: f64,
-        classify: &(dyn Fn(&Block) -> NewClasses<E> + Sync),
-    ) -> Result<Divided<N>, E> {
-        let (block, mut origins) = self.blocks.load(planned, halo_m)?;
-        let classes = classify(&block)?;
+    fn divide_block(&self, planned: &PlannedBlock) -> Result<Divided<N>, E> {
+        let (block, mut origins) = self.blocks.load(planned, self.blocks.halo_m())?;
+        let classes = self.blocks.classes_of(&block)?;
         let mut points = block.points;
         records::truncate(&mut points, block.core_count);
         if self.blocks.keeps_delivered_class() {
             records::append_extra_byte(&mut points, |i, points| points.classification[i]);
         }
         if let Some(classes) = classes {
-            if classes.len() != points.len() {
-                return Err(E::from(Error {
-                    path: self.blocks.squares.scratch().folder().to_owned(),
-                    what: format!(
-                        "a block of {} points was given {} classes: this is a fault of the program, please report it",
-                        points.len(),
-                        classes.len()
-                    ),
-                }));
-            }
             points.classification = classes;
         } else {
             origins.clear();

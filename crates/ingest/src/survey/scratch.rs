@@ -82,11 +82,6 @@ impl Scratch {
         self.lock().1
     }
 
-    /// The folder that the file is in.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn lock(&self) -> MutexGuard<'_, (File, u64)> {
         // Whoever panicked with the lock left a length that is at most too small, and what
         // was not counted is not read.

@@ -55,17 +55,9 @@ fn failures_pass_through_and_leave_no_temporary_file() {
         .unwrap()
         .partition(scratch.path(), MEGABYTE, &mut |_| {})
         .unwrap();
-    let run = |classify: bool, encode: bool, write: bool| {
+    let run = |encode: bool, write: bool| {
         let error = blocks
             .octree::<(), Error>(
-                0.0,
-                &|_| {
-                    if classify {
-                        Err(failed("classify"))
-                    } else {
-                        Ok(None)
-                    }
-                },
                 &|_, _| {
                     if encode {
                         Err(failed("encode"))
@@ -78,18 +70,8 @@ fn failures_pass_through_and_leave_no_temporary_file() {
             .unwrap_err();
         error.what
     };
-    assert_eq!(run(true, true, true), "classify");
-    assert_eq!(run(false, true, true), "encode");
-    assert_eq!(run(false, false, true), "write");
-    let error = blocks
-        .octree::<(), Error>(
-            0.0,
-            &|_| Ok(Some(vec![2])),
-            &|_, _| Ok(()),
-            &mut |()| Ok(()),
-        )
-        .unwrap_err();
-    assert!(error.what.contains("1 classes"), "{error}");
+    assert_eq!(run(true, true), "encode");
+    assert_eq!(run(false, true), "write");
     drop(blocks);
     assert!(is_empty(scratch.path()));
     let nowhere = folder.path().join("nowhere");
@@ -158,30 +140,38 @@ fn the_delivered_class_stays_beside_ours_unless_it_said_nothing() {
     scattered(&path, 5000, 50.0);
     let mut blocks = partition(std::slice::from_ref(&path), MEGABYTE).unwrap();
     assert_eq!(blocks.extra().len, 0);
-    blocks.keep_delivered_classes();
+    blocks.classify_anew(&mut |_| {}).unwrap();
     assert_eq!(blocks.extra().len, 1);
-    let mut delivered = [0; 256];
+    let mut ours = Vec::new();
+    blocks
+        .new_classes::<Error>(&mut |classes| {
+            ours.extend(classes);
+            Ok(())
+        })
+        .unwrap();
+    let (mut delivered, mut encoded) = ([0; 256], [0; 256]);
     let summary = blocks
         .octree::<_, Error>(
-            0.0,
-            &|block| Ok(Some(vec![6; block.core_count])),
-            &|_, points| {
-                assert!(points.classification.iter().all(|&class| class == 6));
-                Ok(points.extra.clone())
-            },
-            &mut |extra| {
-                for class in extra {
-                    delivered[usize::from(class)] += 1;
+            &|_, points| Ok((points.extra.clone(), points.classification.clone())),
+            &mut |(extra, classes)| {
+                for (was, is) in extra.into_iter().zip(classes) {
+                    delivered[usize::from(was)] += 1;
+                    encoded[usize::from(is)] += 1;
                 }
                 Ok(())
             },
         )
         .unwrap();
     assert_eq!(&delivered, blocks.class_counts());
-    assert_eq!(summary.classes[6], 5000);
+    assert_eq!(summary.classes.as_slice(), encoded);
+    for class in 0..=255 {
+        let count = ours.iter().filter(|&&own| own == class).count();
+        assert_eq!(count as u64, encoded[usize::from(class)]);
+    }
+    assert_ne!(delivered, encoded);
     let silent = write(folder.path(), "silent.las", &made(6, false, 100, &|_| {}));
     let mut blocks = partition(&[silent], MEGABYTE).unwrap();
-    blocks.keep_delivered_classes();
+    blocks.classify_anew(&mut |_| {}).unwrap();
     assert_eq!(blocks.extra().len, 0);
 }
 

@@ -65,15 +65,10 @@ pub(crate) type Nodes = Vec<(VoxelKey, PointBatch)>;
 pub(crate) fn octree(blocks: &SurveyBlocks) -> (Nodes, OctreeSummary) {
     let mut nodes = Vec::new();
     let summary = blocks
-        .octree::<_, Error>(
-            5.0,
-            &|_| Ok(None),
-            &|key, points| Ok((key, points.clone())),
-            &mut |node| {
-                nodes.push(node);
-                Ok(())
-            },
-        )
+        .octree::<_, Error>(&|key, points| Ok((key, points.clone())), &mut |node| {
+            nodes.push(node);
+            Ok(())
+        })
         .unwrap();
     (nodes, summary)
 }

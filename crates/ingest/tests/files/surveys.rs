@@ -302,7 +302,7 @@ fn the_ground_of_delft_is_found_without_its_classification() {
     };
     let scratch = tempfile::tempdir().unwrap();
     let options = options("EPSG:28992", Some("EPSG:28992"));
-    let blocks = SurveyReader::open(&files_in(&folder), &options)
+    let mut blocks = SurveyReader::open(&files_in(&folder), &options)
         .unwrap()
         .partition(scratch.path(), 1 << 30, &mut |_| {})
         .unwrap();
@@ -320,14 +320,9 @@ fn the_ground_of_delft_is_found_without_its_classification() {
     blocks
         .for_each_block::<_, Error>(0.0, &|block| Ok(block.points), gather)
         .unwrap();
-    let how = lidar::ClassifyOptions::for_density(blocks.points_per_m2());
+    blocks.classify_anew(&mut |_| {}).unwrap();
     let summary = blocks
-        .octree::<(), Error>(
-            lidar::HALO_M,
-            &|block| Ok(Some(lidar::classify(&block.points, block.core_count, &how))),
-            &|_, _| Ok(()),
-            &mut |()| Ok(()),
-        )
+        .octree::<(), Error>(&|_, _| Ok(()), &mut |()| Ok(()))
         .unwrap();
     assert_eq!(summary.points, 848_942);
     assert_eq!(lidar::cell_size(&blocks.coverage(), None), Ok(0.5));

@@ -3,7 +3,7 @@
 //! Push–pull over squares of the global lattice that double in size: an empty cell takes
 //! what the finest square that knows something says, weighted between its neighbours.
 
-use super::cells::Cells;
+use super::grid::Grid;
 
 /// Side of the largest squares, in metres.
 const COARSEST_M: f64 = 8.0;
@@ -69,15 +69,15 @@ fn mean<const N: usize>(values: [(f32, f32); N]) -> f32 {
 }
 
 /// Fills the NaN of a grid as far as something is known within [`REACH_M`].
-pub(super) fn carry(cells: &Cells, values: Vec<f32>) -> Vec<f32> {
+pub(super) fn carry(grid: &Grid, values: Vec<f32>) -> Vec<f32> {
     let mut levels = vec![Level {
-        west: cells.west,
-        south: cells.south,
-        columns: cells.columns,
-        rows: cells.rows,
+        west: grid.west,
+        south: grid.south,
+        columns: grid.columns,
+        rows: grid.rows,
         values,
     }];
-    let doublings = (COARSEST_M as f32 / cells.cell_m).log2().max(0.0) as usize;
+    let doublings = (COARSEST_M as f32 / grid.cell_m).log2().max(0.0) as usize;
     for level in 0..doublings {
         let coarser = levels[level].coarser();
         levels.push(coarser);

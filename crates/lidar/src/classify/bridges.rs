@@ -2,8 +2,9 @@
 //!
 //! Nothing can be seen of what is below a deck, so a road between two walls looks the same.
 
-use super::cells::{Cells, Member, Window};
+use super::cells::{Cells, Member};
 use super::class;
+use super::grid::{Grid, Window};
 use super::ground::Ground;
 use super::planes::{self, Plane};
 
@@ -40,10 +41,10 @@ enum End {
 }
 
 /// Returns for each cell of `window` whether its lowest return is the deck of a bridge.
-pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> {
-    let mut deck = vec![false; cells.len()];
+pub(super) fn find(grid: &Grid, window: Window, ground: &Ground) -> Vec<bool> {
+    let mut deck = vec![false; grid.len()];
     for (column, row) in window.cells() {
-        let at = cells.at(column, row);
+        let at = grid.at(column, row);
         let lowest = ground.lowest[at];
         if !lowest.is_finite() || ground.is_ground[at] || lowest - ground.opened[at] < MIN_HEIGHT_M
         {
@@ -53,7 +54,7 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
             let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
             let (north, east) = (sine(angle), sine(angle + std::f32::consts::FRAC_PI_2));
             let walk =
-                |east, north, limit_m| walk(cells, ground, (column, row), [east, north], limit_m);
+                |east, north, limit_m| walk(grid, ground, (column, row), [east, north], limit_m);
             walk(-north, east, HALF_WIDTH_M) == End::Drop
                 && walk(north, -east, HALF_WIDTH_M) == End::Drop
                 && walk(east, north, HALF_LENGTH_M) == End::Ground
@@ -63,12 +64,12 @@ pub(super) fn find(cells: &Cells, window: Window, ground: &Ground) -> Vec<bool> 
     // Beside a deck lie cells that it covers in part; growth must not take them for banks.
     let found: Vec<(usize, usize)> = window
         .cells()
-        .filter(|&(column, row)| deck[cells.at(column, row)])
+        .filter(|&(column, row)| deck[grid.at(column, row)])
         .collect();
     for (column, row) in found {
-        let z = ground.lowest[cells.at(column, row)];
-        for (c, r) in cells.around(column, row, 1).cells() {
-            let at = cells.at(c, r);
+        let z = ground.lowest[grid.at(column, row)];
+        for (c, r) in grid.around(column, row, 1).cells() {
+            let at = grid.at(c, r);
             if !ground.is_ground[at] && (ground.lowest[at] - z).abs() < 2.0 * STEP_M {
                 deck[at] = true;
             }
@@ -94,23 +95,23 @@ fn sine(angle: f32) -> f32 {
 
 /// Walks over the lowest returns from a cell and says what comes first.
 fn walk(
-    cells: &Cells,
+    grid: &Grid,
     ground: &Ground,
     from: (usize, usize),
     [east, north]: [f32; 2],
     limit_m: f32,
 ) -> End {
-    let mut last = (ground.lowest[cells.at(from.0, from.1)], 0.0);
+    let mut last = (ground.lowest[grid.at(from.0, from.1)], 0.0);
     let mut step = 1.0_f32;
-    while step * cells.cell_m <= limit_m {
+    while step * grid.cell_m <= limit_m {
         let column = from.0 as isize + (step * east).round() as isize;
         let row = from.1 as isize + (step * north).round() as isize;
-        if column < 0 || row < 0 || column >= cells.columns as isize || row >= cells.rows as isize {
+        if column < 0 || row < 0 || column >= grid.columns as isize || row >= grid.rows as isize {
             return End::Nothing;
         }
-        let at = cells.at(column as usize, row as usize);
+        let at = grid.at(column as usize, row as usize);
         let z = ground.lowest[at];
-        let gap_m = step * cells.cell_m - last.1;
+        let gap_m = step * grid.cell_m - last.1;
         if z.is_finite() {
             let rise = z - last.0;
             if -rise >= DROP_M.max(DROP_SLOPE * gap_m) {
@@ -122,7 +123,7 @@ fn walk(
             if ground.is_ground[at] {
                 return End::Ground;
             }
-            last = (z, step * cells.cell_m);
+            last = (z, step * grid.cell_m);
         } else if gap_m > GAP_M {
             return End::Nothing;
         }
@@ -136,24 +137,24 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, deck: &[b
     if !deck.contains(&true) {
         return;
     }
-    let wide = window.widened(2, cells);
+    let wide = window.widened(2, &cells.grid);
     let sums = planes::sums(cells, wide, 1, |cell, m| {
         deck[cell] && m.is_last() && (m.z - ground.lowest[cell]).abs() < 0.4
     });
     let fits: Vec<Option<Plane>> = sums.iter().map(|sum| sum.plane(3.0)).collect();
     for (column, row) in window.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         if ground.is_ground[cell] && !deck[cell] {
             continue;
         }
-        let near = cells.around(column, row, 1).cells();
+        let near = cells.grid.around(column, row, 1).cells();
         let planes: Vec<Plane> = near
-            .filter(|&(c, r)| deck[cells.at(c, r)])
+            .filter(|&(c, r)| deck[cells.grid.at(c, r)])
             .filter_map(|(c, r)| {
-                let plane = fits[cells.at(c, r)]?;
+                let plane = fits[cells.grid.at(c, r)]?;
                 Some(plane.moved(
-                    (column as f32 - c as f32) * cells.cell_m,
-                    (row as f32 - r as f32) * cells.cell_m,
+                    (column as f32 - c as f32) * cells.grid.cell_m,
+                    (row as f32 - r as f32) * cells.grid.cell_m,
                 ))
             })
             .collect();

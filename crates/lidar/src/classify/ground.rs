@@ -6,8 +6,8 @@
 
 use crate::morphology::open;
 
-use super::cells::{Cells, Member, Window};
-use super::class;
+use super::grid::{Grid, Window};
+use super::lowest::Lowest;
 use super::planes::{Moments, Plane};
 
 /// Half-widths of the squares, in metres. The last is half the width of the largest building.
@@ -78,6 +78,16 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// Returns the ground of a smaller grid, which `grid` must hold.
+    pub(super) fn cut(&self, grid: &Grid, smaller: &Grid) -> Ground {
+        Ground {
+            lowest: grid.cut(&self.lowest, smaller),
+            place_m: grid.cut(&self.place_m, smaller),
+            opened: grid.cut(&self.opened, smaller),
+            is_ground: grid.cut(&self.is_ground, smaller),
+        }
+    }
+
     /// Returns how far the lowest return of a cell lies above a plane.
     pub(super) fn above(&self, plane: &Plane, cell: usize) -> f32 {
         let [east, north] = self.place_m[cell];
@@ -86,32 +96,37 @@ impl Ground {
 }
 
 /// Finds the cells whose lowest return may be ground, before growth.
-pub(super) fn find(cells: &Cells) -> Ground {
-    let mut lowest = vec![f32::INFINITY; cells.len()];
-    let mut place_m = vec![[0.0; 2]; cells.len()];
-    for cell in 0..cells.len() {
-        let usable = |m: &&Member| m.class == class::UNCLASSIFIED && m.is_last();
-        if let Some(member) = cells.of(cell).iter().find(usable) {
-            lowest[cell] = member.z;
-            place_m[cell] = [member.east_m, member.north_m];
+pub(super) fn find(grid: &Grid, returns: &[Lowest]) -> Ground {
+    let mut lowest = vec![f32::INFINITY; grid.len()];
+    let mut place_m = vec![[0.0; 2]; grid.len()];
+    for own in returns {
+        let at = grid.at_lattice(own.cell);
+        let known = Lowest {
+            cell: own.cell,
+            place_m: place_m[at],
+            z: lowest[at],
+        };
+        if own.is_before(&known) {
+            lowest[at] = own.z;
+            place_m[at] = own.place_m;
         }
     }
     let mut opened = lowest.clone();
-    fill_voids(cells, &mut opened);
+    fill_voids(grid, &mut opened);
     let mut is_ground: Vec<bool> = lowest.iter().map(|z| z.is_finite()).collect();
     let mut last = 0;
     for radius_m in RADII_M {
-        let radius = cells.cells_in(radius_m);
+        let radius = grid.cells_in(radius_m);
         if radius <= last {
             continue;
         }
-        let next = open(&opened, cells.columns, radius);
-        let step_m = (radius - last) as f32 * cells.cell_m;
+        let next = open(&opened, grid.columns, radius);
+        let step_m = (radius - last) as f32 * grid.cell_m;
         let mut allowed = (MAX_SLOPE * step_m + ROUGHNESS_M).min(MAX_STEP_M);
         if radius_m >= HALL_M {
             allowed = MIN_HALL_M;
         }
-        for cell in 0..cells.len() {
+        for cell in 0..grid.len() {
             if opened[cell] - next[cell] > allowed {
                 is_ground[cell] = false;
             }
@@ -129,15 +144,15 @@ pub(super) fn find(cells: &Cells) -> Ground {
 
 /// Puts the lowest return near into cells of wide voids; small ones stay infinite, which
 /// openings pass over.
-fn fill_voids(cells: &Cells, values: &mut [f32]) {
-    let side = ((VOID_M / f64::from(cells.cell_m)).round() as i64).max(1);
-    let (west, south) = (cells.west.div_euclid(side), cells.south.div_euclid(side));
-    let columns = ((cells.west + cells.columns as i64 - 1).div_euclid(side) - west + 1) as usize;
-    let rows = ((cells.south + cells.rows as i64 - 1).div_euclid(side) - south + 1) as usize;
+fn fill_voids(grid: &Grid, values: &mut [f32]) {
+    let side = ((VOID_M / f64::from(grid.cell_m)).round() as i64).max(1);
+    let (west, south) = (grid.west.div_euclid(side), grid.south.div_euclid(side));
+    let columns = ((grid.west + grid.columns as i64 - 1).div_euclid(side) - west + 1) as usize;
+    let rows = ((grid.south + grid.rows as i64 - 1).div_euclid(side) - south + 1) as usize;
     let square_of = |cell: usize| {
-        let (column, row) = ((cell % cells.columns) as i64, (cell / cells.columns) as i64);
-        let c = (cells.west + column).div_euclid(side) - west;
-        let r = (cells.south + row).div_euclid(side) - south;
+        let (column, row) = ((cell % grid.columns) as i64, (cell / grid.columns) as i64);
+        let c = (grid.west + column).div_euclid(side) - west;
+        let r = (grid.south + row).div_euclid(side) - south;
         r as usize * columns + c as usize
     };
     let mut squares = vec![f32::INFINITY; columns * rows];
@@ -160,19 +175,19 @@ fn fill_voids(cells: &Cells, values: &mut [f32]) {
 
 /// Adds cells of `window` to the ground that continue a plane through ground around them,
 /// but none that are `barred`.
-pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &[bool]) {
+pub(super) fn grow(grid: &Grid, window: Window, ground: &mut Ground, barred: &[bool]) {
     let mut open_cells: Vec<(usize, usize)> = window
         .cells()
         .filter(|&(column, row)| {
-            let at = cells.at(column, row);
+            let at = grid.at(column, row);
             ground.lowest[at].is_finite() && !ground.is_ground[at] && !barred[at]
         })
         .collect();
-    let rounds = GROWTH_REACH_M as f32 / (GROWTH_CELLS as f32 * cells.cell_m);
+    let rounds = GROWTH_REACH_M as f32 / (GROWTH_CELLS as f32 * grid.cell_m);
     for _ in 0..rounds as usize {
         let grown: Vec<bool> = open_cells
             .iter()
-            .map(|&(column, row)| continues(cells, ground, column, row))
+            .map(|&(column, row)| continues(grid, ground, column, row))
             .collect();
         if !grown.contains(&true) {
             break;
@@ -180,7 +195,7 @@ pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &
         let mut kept = Vec::with_capacity(open_cells.len());
         for (&(column, row), grown) in open_cells.iter().zip(grown) {
             if grown {
-                ground.is_ground[cells.at(column, row)] = true;
+                ground.is_ground[grid.at(column, row)] = true;
             } else {
                 kept.push((column, row));
             }
@@ -191,20 +206,20 @@ pub(super) fn grow(cells: &Cells, window: Window, ground: &mut Ground, barred: &
 
 /// Whether the lowest return of a cell continues the ground around it: a plane through
 /// that, or at least a good part of it where the ground has an edge.
-fn continues(cells: &Cells, ground: &Ground, column: usize, row: usize) -> bool {
-    let at = cells.at(column, row);
+fn continues(grid: &Grid, ground: &Ground, column: usize, row: usize) -> bool {
+    let at = grid.at(column, row);
     let own = (ground.lowest[at], ground.place_m[at]);
     let mut nearest = f32::INFINITY;
     let mut alike = 0.0;
     let mut sum = Moments::default();
-    for (c, r) in cells.around(column, row, GROWTH_CELLS).cells() {
-        let at = cells.at(c, r);
+    for (c, r) in grid.around(column, row, GROWTH_CELLS).cells() {
+        let at = grid.at(c, r);
         if !ground.is_ground[at] {
             continue;
         }
         let place = ground.place_m[at];
-        let east = (c as f32 - column as f32) * cells.cell_m + place[0] - own.1[0];
-        let north = (r as f32 - row as f32) * cells.cell_m + place[1] - own.1[1];
+        let east = (c as f32 - column as f32) * grid.cell_m + place[0] - own.1[0];
+        let north = (r as f32 - row as f32) * grid.cell_m + place[1] - own.1[1];
         let z = ground.lowest[at] - own.0;
         let distance = (east * east + north * north).sqrt();
         nearest = nearest.min(distance);

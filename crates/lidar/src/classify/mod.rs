@@ -1,8 +1,9 @@
 //! What each point of a survey has met: ground, vegetation, buildings, water, noise.
 //!
-//! [`classify()`] is a pure function over the points of a block and of what lies within
-//! [`HALO_M`] around it. All grids lie on the global lattice, and sums are taken in an order
-//! of their own, so that a point gets the same class in whatever block it is seen.
+//! [`lowest_returns`] and [`classify()`] are pure functions over the points of a block and of
+//! a halo around it; the second also gets what the first found in a far wider one. All grids
+//! lie on the global lattice, and sums are taken in an order of their own, so that a point
+//! gets the same class in whatever block it is seen.
 //!
 //! In this order: `noise`; `ground`, by openings of the lowest returns and growth, with the
 //! decks of `bridges` kept out of it; `planes` through the ground, which decide point by
@@ -22,7 +23,9 @@
 mod base;
 mod bridges;
 mod cells;
+mod grid;
 mod ground;
+mod lowest;
 mod noise;
 mod objects;
 mod planes;
@@ -30,31 +33,45 @@ mod water;
 
 use model::PointBatch;
 
-use cells::{Cells, Member, Window};
+use cells::{Cells, Member};
+use grid::{Grid, Window};
 use ground::Ground;
+pub use lowest::{LOWEST_HALO_M, Lowest, lowest_returns};
 use planes::Plane;
 
-/// How far around a block points are needed, in metres, whatever the options.
+/// How far around a block [`classify()`] needs points, in metres, whatever the options.
+pub const HALO_M: f64 = 44.0;
+
+/// How far around a block [`classify()`] needs the lowest returns, in metres, whatever the
+/// options.
 ///
 /// It is long because one thing hangs on another: a crown's height on the ground beside it,
-/// that on growth, growth on decks, these on openings by squares as wide as the largest
-/// building, and these on noise. Points further away change nothing.
-pub const HALO_M: f64 = 208.0;
+/// that on growth, growth on decks, and these on openings by squares as wide as the largest
+/// building. Returns further away change nothing.
+pub const GROUND_HALO_M: f64 = 204.0;
 
-/// What rounding to cells adds in all, in metres.
-const ROUNDING_M: f64 = 14.0;
+/// How far around the core points are marked as ground, in metres: water looks at them, and
+/// the planes of the outermost are not final.
+const MARGIN_M: f64 = 26.0;
+
+/// What rounding to cells adds among points, and in all, in metres.
+const ROUNDING_M: [f64; 2] = [10.0, 14.0];
 
 const _: () = assert!(
-    noise::REACH_M
-        + ground::VOIDS_REACH_M
+    noise::REACH_M + MARGIN_M + ROUNDING_M[0] <= HALO_M,
+    "the halo holds the margin and what tells noise there"
+);
+
+const _: () = assert!(
+    ground::VOIDS_REACH_M
         + ground::OPENING_REACH_M
         + bridges::REACH_M
         + ground::GROWTH_REACH_M
         + base::REACH_M
         + MARGIN_M
-        + ROUNDING_M
-        <= HALO_M,
-    "the halo is as wide as the longest chain of what depends on what"
+        + ROUNDING_M[1]
+        <= GROUND_HALO_M,
+    "the lowest returns reach as far as the longest chain of what depends on what"
 );
 
 /// ASPRS classes (LAS 1.4 R15, table 17).
@@ -92,10 +109,6 @@ impl ClassifyOptions {
     }
 }
 
-/// How far around the core points are marked as ground, in metres: water looks at them, and
-/// the planes of the outermost are not final.
-const MARGIN_M: f64 = 26.0;
-
 /// Points so near to the grown ground are looked at for the local plane.
 const NEAR_M: f32 = 0.5;
 /// How many times their spread points of the ground may lie above the plane through them,
@@ -107,7 +120,11 @@ const TOLERANCE_M: (f32, f32) = (0.08, 0.25);
 /// each metre that the plane rises in a metre.
 const EDGE_SLOPE: f32 = 0.25;
 
-/// Returns the class of each of the first `core` points; the rest is the halo around them.
+/// Returns the class of each of the first `core` points; the rest is the halo around them, of
+/// [`HALO_M`].
+///
+/// `lowest` are all [`lowest_returns`] of cells of `options.cell_m` within [`GROUND_HALO_M`],
+/// those of the core and its halo among them, in any order. Others may be there.
 ///
 /// Classes are those of ASPRS LAS 1.4 R15, table 17: 1 for what is none of the others, 2
 /// ground, 3, 4 and 5 vegetation up to 0.5 m, up to 2 m and above, 6 buildings, 7 low
@@ -127,7 +144,7 @@ const EDGE_SLOPE: f32 = 0.25;
 /// # Examples
 ///
 /// ```
-/// use lidar::{ClassifyOptions, classify};
+/// use lidar::{ClassifyOptions, classify, lowest_returns};
 /// use model::PointBatch;
 ///
 /// // Level ground, with a post in its middle.
@@ -141,10 +158,17 @@ const EDGE_SLOPE: f32 = 0.25;
 /// points.return_number = vec![1; 900];
 /// points.number_of_returns = vec![1; 900];
 /// points.flags = vec![0; 900];
-/// let classes = classify(&points, 900, &ClassifyOptions::for_density(1.0));
+/// let options = ClassifyOptions::for_density(1.0);
+/// let lowest = lowest_returns(&points, 900, options.cell_m);
+/// let classes = classify(&points, 900, &lowest, &options);
 /// assert_eq!((classes[0], classes[465]), (2, 5));
 /// ```
-pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> Vec<u8> {
+pub fn classify(
+    points: &PointBatch,
+    core: usize,
+    lowest: &[Lowest],
+    options: &ClassifyOptions,
+) -> Vec<u8> {
     let core = core.min(points.len());
     let mut classes = vec![class::UNCLASSIFIED; core];
     let Some(mut cells) = Cells::new(points, options.cell_m) else {
@@ -153,23 +177,20 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
     let Some(window) = cells.window_of_core(core) else {
         return classes;
     };
+    let grid = cells.grid;
+    let Some(floor) = Floor::new(&grid, window, lowest, options.cell_m) else {
+        return classes;
+    };
     noise::find(&mut cells);
-    let margin = cells.cells_in(MARGIN_M as f32);
-    let growth = margin + cells.cells_in((base::REACH_M + ground::GROWTH_REACH_M) as f32);
-    let grown = window.widened(growth, &cells);
-    let mut ground = ground::find(&cells);
-    let deck = bridges::find(&cells, grown, &ground);
-    ground::grow(&cells, grown, &mut ground, &deck);
-    let wide = window.widened(margin, &cells);
-    let base = base_of(&cells, &ground);
-    let planes = planes_of_ground(&cells, wide, &ground, &base);
-    mark_ground(&mut cells, wide, &ground, &base, &planes);
-    let seen = window.widened(cells.cells_in(water::REACH_M), &cells);
-    bridges::mark(&mut cells, seen, &ground, &deck);
-    water::mark(&mut cells, window, &ground, options.points_per_m2);
+    let wide = window.widened(grid.cells_in(MARGIN_M as f32), &grid);
+    let planes = planes_of_ground(&cells, wide, &floor);
+    mark_ground(&mut cells, wide, &floor, &planes);
+    let seen = window.widened(grid.cells_in(water::REACH_M), &grid);
+    bridges::mark(&mut cells, seen, &floor.ground, &floor.deck);
+    water::mark(&mut cells, window, &floor.ground, options.points_per_m2);
     objects::mark(&mut cells, window, |cell, m| match planes[cell] {
         Some(plane) => plane.above(m),
-        None => m.z - base[cell],
+        None => m.z - floor.base[cell],
     });
     for member in &cells.members {
         if let Some(class) = classes.get_mut(member.index as usize) {
@@ -179,18 +200,41 @@ pub fn classify(points: &PointBatch, core: usize, options: &ClassifyOptions) -> 
     classes
 }
 
-/// Returns the elevation of the ground in every cell.
-fn base_of(cells: &Cells, ground: &Ground) -> Vec<f32> {
-    let known = (0..cells.len())
-        .map(|cell| {
-            if ground.is_ground[cell] {
-                ground.lowest[cell]
-            } else {
-                f32::NAN
-            }
+/// What the lowest returns tell of each cell.
+struct Floor {
+    ground: Ground,
+    /// Whether the lowest return is the deck of a bridge.
+    deck: Vec<bool>,
+    /// The elevation of the ground, also under what stands on it.
+    base: Vec<f32>,
+}
+
+impl Floor {
+    /// Finds the floor of `grid`, final within [`MARGIN_M`] of `window`. None if there are too
+    /// many cells between it and all `lowest`.
+    fn new(grid: &Grid, window: Window, lowest: &[Lowest], cell_m: f64) -> Option<Floor> {
+        let places = lowest.iter().map(|lowest| lowest.cell);
+        let wide = Grid::around_all(cell_m, places.chain(grid.corners()))?;
+        let reach_m = MARGIN_M + base::REACH_M + ground::GROWTH_REACH_M;
+        let grown = wide
+            .window_from(window, grid)
+            .widened(wide.cells_in(reach_m as f32), &wide);
+        let mut ground = ground::find(&wide, lowest);
+        let deck = bridges::find(&wide, grown, &ground);
+        ground::grow(&wide, grown, &mut ground, &deck);
+        Some(Floor {
+            base: wide.cut(&base_of(&wide, &ground), grid),
+            deck: wide.cut(&deck, grid),
+            ground: ground.cut(&wide, grid),
         })
-        .collect();
-    let mut base = base::carry(cells, known);
+    }
+}
+
+/// Returns the elevation of the ground in every cell.
+fn base_of(grid: &Grid, ground: &Ground) -> Vec<f32> {
+    let known = ground.lowest.iter().zip(&ground.is_ground);
+    let known = known.map(|(z, is_ground)| if *is_ground { *z } else { f32::NAN });
+    let mut base = base::carry(grid, known.collect());
     for (value, opened) in base.iter_mut().zip(&ground.opened) {
         if value.is_nan() {
             *value = *opened;
@@ -203,16 +247,16 @@ fn base_of(cells: &Cells, ground: &Ground) -> Vec<f32> {
 fn planes_of_ground(
     cells: &Cells,
     wide: Window,
-    ground: &Ground,
-    base: &[f32],
+    Floor { ground, base, .. }: &Floor,
 ) -> Vec<Option<Plane>> {
-    let radius = cells.cells_in(2.0);
+    let grid = &cells.grid;
+    let radius = grid.cells_in(2.0);
     let usable = |m: &Member| m.class == class::UNCLASSIFIED && m.is_last();
-    let mut planes: Vec<Option<Plane>> = vec![None; cells.len()];
+    let mut planes: Vec<Option<Plane>> = vec![None; grid.len()];
     for round in 0..3 {
         let sums = planes::sums(
             cells,
-            wide.widened(cells.cells_in(4.0), cells),
+            wide.widened(grid.cells_in(4.0), grid),
             radius,
             |cell, m| {
                 usable(m)
@@ -227,7 +271,7 @@ fn planes_of_ground(
             },
         );
         for (column, row) in wide.cells() {
-            let cell = cells.at(column, row);
+            let cell = grid.at(column, row);
             planes[cell] = sums[cell].plane(6.0);
         }
     }
@@ -237,12 +281,11 @@ fn planes_of_ground(
 fn mark_ground(
     cells: &mut Cells,
     wide: Window,
-    ground: &Ground,
-    base: &[f32],
+    Floor { ground, base, .. }: &Floor,
     planes: &[Option<Plane>],
 ) {
     for (column, row) in wide.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         let range = cells.range(cell);
         for m in &mut cells.members[range] {
             if m.class != class::UNCLASSIFIED || !m.is_last() {

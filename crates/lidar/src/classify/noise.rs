@@ -40,20 +40,20 @@ pub(super) fn find(cells: &mut Cells) {
 
 /// Returns the members that lie under everything else.
 fn low(cells: &Cells) -> Vec<usize> {
-    let radius = cells.cells_in(LOW_REACH_M);
+    let radius = cells.grid.cells_in(LOW_REACH_M);
     let mut found = Vec::new();
-    for row in 0..cells.rows {
-        for column in 0..cells.columns {
-            let range = cells.range(cells.at(column, row));
+    for row in 0..cells.grid.rows {
+        for column in 0..cells.grid.columns {
+            let range = cells.range(cells.grid.at(column, row));
             for i in range.clone() {
                 let limit = cells.members[i].z + LOW_M;
                 // Two points that low keep each other from being noise if they share a cell.
                 let mut as_low = usize::from(i + 1 < range.end && cells.members[i + 1].z < limit);
                 let mut present = 0;
-                let around = cells.around(column, row, radius);
+                let around = cells.grid.around(column, row, radius);
                 for (c, r) in around.cells() {
                     if (c, r) != (column, row)
-                        && let Some(lowest) = cells.of(cells.at(c, r)).first()
+                        && let Some(lowest) = cells.of(cells.grid.at(c, r)).first()
                     {
                         present += 1;
                         as_low += usize::from(lowest.z < limit);
@@ -74,11 +74,11 @@ fn low(cells: &Cells) -> Vec<usize> {
 
 /// Returns the members that hang alone above everything else.
 fn high(cells: &Cells) -> Vec<usize> {
-    let radius = cells.cells_in(ALONE_M);
+    let radius = cells.grid.cells_in(ALONE_M);
     let mut found = Vec::new();
-    for row in 0..cells.rows {
-        for column in 0..cells.columns {
-            let range = cells.range(cells.at(column, row));
+    for row in 0..cells.grid.rows {
+        for column in 0..cells.grid.columns {
+            let range = cells.range(cells.grid.at(column, row));
             for i in range.clone().rev() {
                 let z = cells.members[i].z;
                 if cells.members[i].class != class::UNCLASSIFIED {
@@ -89,8 +89,8 @@ fn high(cells: &Cells) -> Vec<usize> {
                     break;
                 }
                 let (mut friends, mut below) = (0, 0);
-                'search: for (c, r) in cells.around(column, row, radius).cells() {
-                    let other = cells.range(cells.at(c, r));
+                'search: for (c, r) in cells.grid.around(column, row, radius).cells() {
+                    let other = cells.range(cells.grid.at(c, r));
                     for j in other.rev() {
                         let gap = z - cells.members[j].z;
                         if gap > ALONE_UP_M {

@@ -7,8 +7,9 @@
 
 use crate::morphology::close;
 
-use super::cells::{Cells, Member, Window};
+use super::cells::{Cells, Member};
 use super::class;
+use super::grid::Window;
 use super::planes::{self, Plane};
 
 /// Lowest eaves of a building, in metres above the ground.
@@ -40,11 +41,11 @@ const REACH_CELLS: usize = 6;
 /// Gives all that is neither noise nor ground its class. `height` says how far above the
 /// ground a point of a cell lies.
 pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Member) -> f32) {
-    let wide = window.widened(REACH_CELLS, cells);
+    let wide = window.widened(REACH_CELLS, &cells.grid);
     let best = best_planes(cells, wide, &height);
-    let mut roof = vec![0.0; cells.len()];
+    let mut roof = vec![0.0; cells.grid.len()];
     for (column, row) in wide.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         if let Some(plane) = best[cell] {
             let middle = Member {
                 z: plane.z,
@@ -55,11 +56,13 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
             roof[cell] = f32::from(u8::from(height(cell, &middle) > MIN_ROOF_M));
         }
     }
-    let building = as_wide_as_a_building(cells, wide, &close(&roof, cells.columns, 1));
+    let building = as_wide_as_a_building(cells, wide, &close(&roof, cells.grid.columns, 1));
     for (column, row) in window.cells() {
-        let cell = cells.at(column, row);
-        let near = cells.around(column, row, 1).cells();
-        let is_near_building = near.map(|(c, r)| cells.at(c, r)).any(|near| building[near]);
+        let cell = cells.grid.at(column, row);
+        let near = cells.grid.around(column, row, 1).cells();
+        let is_near_building = near
+            .map(|(c, r)| cells.grid.at(c, r))
+            .any(|near| building[near]);
         let roof_top = roof_top(cells, &best, &building, column, row);
         for i in cells.range(cell) {
             let m = cells.members[i];
@@ -88,13 +91,14 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
 
 /// Returns which cells of roof lie in a square that is roof for the most part.
 fn as_wide_as_a_building(cells: &Cells, wide: Window, roof: &[f32]) -> Vec<bool> {
-    let mut building = vec![false; cells.len()];
+    let mut building = vec![false; cells.grid.len()];
     for (column, row) in wide.cells() {
         let square = || {
             cells
+                .grid
                 .around(column, row, 1)
                 .cells()
-                .map(|(c, r)| cells.at(c, r))
+                .map(|(c, r)| cells.grid.at(c, r))
         };
         if square().filter(|&cell| roof[cell] > 0.5).count() >= MIN_ROOF_CELLS {
             for cell in square().filter(|&cell| roof[cell] > 0.5) {
@@ -114,19 +118,19 @@ fn roof_top(
     row: usize,
 ) -> f32 {
     let mut top = f32::NEG_INFINITY;
-    for (c, r) in cells.around(column, row, 1).cells() {
-        let near = cells.at(c, r);
+    for (c, r) in cells.grid.around(column, row, 1).cells() {
+        let near = cells.grid.at(c, r);
         if building[near]
             && let Some(plane) = best[near]
         {
             let moved = plane.moved(
-                (column as f32 - c as f32) * cells.cell_m,
-                (row as f32 - r as f32) * cells.cell_m,
+                (column as f32 - c as f32) * cells.grid.cell_m,
+                (row as f32 - r as f32) * cells.grid.cell_m,
             );
             top = top.max(moved.z);
         }
     }
-    top + cells.cell_m / 2.0
+    top + cells.grid.cell_m / 2.0
 }
 
 /// Returns for each cell the plane that its uppermost points lie on, if they lie on one.
@@ -135,16 +139,16 @@ fn best_planes(
     wide: Window,
     height: &impl Fn(usize, &Member) -> f32,
 ) -> Vec<Option<Plane>> {
-    let around = wide.widened(2, cells);
+    let around = wide.widened(2, &cells.grid);
     // The elevation from which the points of a cell are its uppermost.
-    let mut from = vec![f32::INFINITY; cells.len()];
+    let mut from = vec![f32::INFINITY; cells.grid.len()];
     for (column, row) in around.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         let solid = |m: &&Member| {
             m.class == class::UNCLASSIFIED && m.is_last() && height(cell, m) > MIN_SOLID_M
         };
         if let Some(top) = cells.of(cell).iter().rev().find(solid) {
-            from[cell] = top.z - 1.2 * cells.cell_m;
+            from[cell] = top.z - 1.2 * cells.grid.cell_m;
         }
     }
     let is_upper = |cell: usize, m: &Member| {
@@ -154,26 +158,27 @@ fn best_planes(
             && height(cell, m) > MIN_SOLID_M
     };
     let planes_of = |radius: usize, least: f64| -> Vec<Option<Plane>> {
-        let window = wide.widened(1, cells);
+        let window = wide.widened(1, &cells.grid);
         let sums = planes::sums(cells, window, radius, is_upper);
         sums.iter().map(|sum| sum.plane(least)).collect()
     };
     let fits = [planes_of(0, 8.0), planes_of(1, 5.0)];
-    let mut best: Vec<Option<Plane>> = vec![None; cells.len()];
+    let mut best: Vec<Option<Plane>> = vec![None; cells.grid.len()];
     for (column, row) in wide.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         if from[cell].is_infinite() {
             continue;
         }
         let own = || cells.of(cell).iter().filter(|m| is_upper(cell, m));
         let count = own().count();
         for (fits, c, r) in cells
+            .grid
             .around(column, row, 1)
             .cells()
             .map(|(c, r)| (&fits[1], c, r))
             .chain([(&fits[0], column, row)])
         {
-            let Some(plane) = fits[cells.at(c, r)] else {
+            let Some(plane) = fits[cells.grid.at(c, r)] else {
                 continue;
             };
             if plane.spread_m > PLANAR_M
@@ -183,8 +188,8 @@ fn best_planes(
                 continue;
             }
             let moved = plane.moved(
-                (column as f32 - c as f32) * cells.cell_m,
-                (row as f32 - r as f32) * cells.cell_m,
+                (column as f32 - c as f32) * cells.grid.cell_m,
+                (row as f32 - r as f32) * cells.grid.cell_m,
             );
             let on_plane = own().filter(|m| moved.above(m).abs() < 2.5 * PLANAR_M);
             if 2 * on_plane.count() > count {

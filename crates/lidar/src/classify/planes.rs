@@ -1,6 +1,7 @@
 //! Planes through the points around each cell, by least squares.
 
-use super::cells::{Cells, Member, Window};
+use super::cells::{Cells, Member};
+use super::grid::Window;
 
 /// What a plane through points needs of them, from the middle of a cell.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,35 +125,35 @@ pub(super) fn sums(
     radius: usize,
     of: impl Fn(usize, &Member) -> bool,
 ) -> Vec<Moments> {
-    let wide = window.widened(radius, cells);
-    let mut own = vec![Moments::default(); cells.len()];
+    let wide = window.widened(radius, &cells.grid);
+    let mut own = vec![Moments::default(); cells.grid.len()];
     for (column, row) in wide.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         for member in cells.of(cell).iter().filter(|member| of(cell, member)) {
             own[cell].add(member);
         }
     }
-    let cell_m = f64::from(cells.cell_m);
+    let cell_m = f64::from(cells.grid.cell_m);
     let reach = radius as isize;
     let shifted =
         |from: usize, by: isize, end: usize| from.checked_add_signed(by).filter(|&to| to < end);
-    let mut along = vec![Moments::default(); cells.len()];
+    let mut along = vec![Moments::default(); cells.grid.len()];
     for row in wide.rows.0..wide.rows.1 {
         for column in window.columns.0..window.columns.1 {
-            let into = &mut along[row * cells.columns + column];
+            let into = &mut along[row * cells.grid.columns + column];
             for by in -reach..=reach {
-                if let Some(column) = shifted(column, by, cells.columns) {
-                    into.merge(&own[cells.at(column, row)], by as f64 * cell_m, 0.0);
+                if let Some(column) = shifted(column, by, cells.grid.columns) {
+                    into.merge(&own[cells.grid.at(column, row)], by as f64 * cell_m, 0.0);
                 }
             }
         }
     }
     own.fill(Moments::default());
     for (column, row) in window.cells() {
-        let into = &mut own[row * cells.columns + column];
+        let into = &mut own[row * cells.grid.columns + column];
         for by in -reach..=reach {
-            if let Some(row) = shifted(row, by, cells.rows) {
-                into.merge(&along[cells.at(column, row)], 0.0, by as f64 * cell_m);
+            if let Some(row) = shifted(row, by, cells.grid.rows) {
+                into.merge(&along[cells.grid.at(column, row)], 0.0, by as f64 * cell_m);
             }
         }
     }

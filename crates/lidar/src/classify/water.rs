@@ -3,8 +3,9 @@
 //! Water mirrors laser light away but for steep rays, so that it shows as ground with few
 //! returns. Where it answers as land does, or not at all, it cannot be told.
 
-use super::cells::{Cells, Member, Window};
+use super::cells::{Cells, Member};
 use super::class;
+use super::grid::Window;
 use super::ground::Ground;
 use super::planes::{Moments, Plane};
 
@@ -34,13 +35,13 @@ pub(super) const REACH_M: f32 = 20.0;
 
 /// Gives the points of water their class.
 pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_per_m2: f64) {
-    let cell_m = f64::from(cells.cell_m);
+    let cell_m = f64::from(cells.grid.cell_m);
     let side_m = (COUNT / points_per_m2).sqrt().clamp(SIDE_M.0, SIDE_M.1);
-    let side = cells.cells_in(side_m as f32);
+    let side = cells.grid.cells_in(side_m as f32);
     let expected = points_per_m2 * (side as f64 * cell_m).powi(2);
     let counts = Counts::new(cells);
-    let wide = window.widened(side, cells);
-    let mut water: Vec<Option<Plane>> = vec![None; cells.len()];
+    let wide = window.widened(side, &cells.grid);
+    let mut water: Vec<Option<Plane>> = vec![None; cells.grid.len()];
     for (column, row) in wide.cells() {
         let is_sparse = [(0, 0), (side - 1, 0), (0, side - 1), (side - 1, side - 1)]
             .into_iter()
@@ -49,29 +50,30 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
                 f64::from(returns) < SHARE * expected && 10 * on_ground >= 8 * returns
             });
         if is_sparse {
-            water[cells.at(column, row)] = level(cells, ground, column, row, side / 2 + 1);
+            water[cells.grid.at(column, row)] = level(cells, ground, column, row, side / 2 + 1);
         }
     }
     // Squares at the shore hold too much land; at this distance from it they do not.
     let shore = (2 * side).div_ceil(3);
     for (column, row) in window.cells() {
-        let cell = cells.at(column, row);
+        let cell = cells.grid.at(column, row);
         if !cells.of(cell).iter().any(|m| m.class == class::GROUND) {
             continue;
         }
         // The nearest water, the first of those that are equally near.
         let nearest = cells
+            .grid
             .around(column, row, shore)
             .cells()
-            .filter(|&(c, r)| water[cells.at(c, r)].is_some())
+            .filter(|&(c, r)| water[cells.grid.at(c, r)].is_some())
             .min_by_key(|&(c, r)| c.abs_diff(column).pow(2) + r.abs_diff(row).pow(2));
         let Some((c, r)) = nearest else { continue };
-        let Some(plane) = water[cells.at(c, r)] else {
+        let Some(plane) = water[cells.grid.at(c, r)] else {
             continue;
         };
         let plane = plane.moved(
-            (column as f32 - c as f32) * cells.cell_m,
-            (row as f32 - r as f32) * cells.cell_m,
+            (column as f32 - c as f32) * cells.grid.cell_m,
+            (row as f32 - r as f32) * cells.grid.cell_m,
         );
         let most = (2.5 * plane.spread_m).clamp(0.05, 0.2);
         for i in cells.range(cell) {
@@ -92,13 +94,13 @@ fn level(
     radius: usize,
 ) -> Option<Plane> {
     let mut sum = Moments::default();
-    for (c, r) in cells.around(column, row, radius).cells() {
+    for (c, r) in cells.grid.around(column, row, radius).cells() {
         let (east, north) = (
-            (c as f32 - column as f32) * cells.cell_m,
-            (r as f32 - row as f32) * cells.cell_m,
+            (c as f32 - column as f32) * cells.grid.cell_m,
+            (r as f32 - row as f32) * cells.grid.cell_m,
         );
         for m in cells
-            .of(cells.at(c, r))
+            .of(cells.grid.at(c, r))
             .iter()
             .filter(|m| m.class == class::GROUND)
         {
@@ -114,9 +116,10 @@ fn level(
         return None;
     }
     let lower = cells
-        .around(column, row, cells.cells_in(LOWER_WITHIN_M))
+        .grid
+        .around(column, row, cells.grid.cells_in(LOWER_WITHIN_M))
         .cells()
-        .map(|(c, r)| cells.at(c, r))
+        .map(|(c, r)| cells.grid.at(c, r))
         .any(|at| ground.is_ground[at] && ground.lowest[at] < plane.z - LOWER_M);
     (!lower).then_some(plane)
 }
@@ -128,13 +131,13 @@ struct Counts {
 
 impl Counts {
     fn new(cells: &Cells) -> Counts {
-        let stride = cells.columns + 1;
-        let mut sums = vec![[0; 2]; stride * (cells.rows + 1)];
-        for row in 0..cells.rows {
+        let stride = cells.grid.columns + 1;
+        let mut sums = vec![[0; 2]; stride * (cells.grid.rows + 1)];
+        for row in 0..cells.grid.rows {
             let mut of_row = [0; 2];
-            for column in 0..cells.columns {
+            for column in 0..cells.grid.columns {
                 for m in cells
-                    .of(cells.at(column, row))
+                    .of(cells.grid.at(column, row))
                     .iter()
                     .filter(|m| m.is_last())
                 {
@@ -158,10 +161,10 @@ impl Counts {
         [west, south]: [usize; 2],
         side: usize,
     ) -> (u32, u32) {
-        let stride = cells.columns + 1;
+        let stride = cells.grid.columns + 1;
         let (c0, r0) = (column.saturating_sub(west), row.saturating_sub(south));
-        let c1 = (column + side - west).min(cells.columns);
-        let r1 = (row + side - south).min(cells.rows);
+        let c1 = (column + side - west).min(cells.grid.columns);
+        let r1 = (row + side - south).min(cells.grid.rows);
         let at = |c: usize, r: usize| self.sums[r * stride + c];
         let part = |i: usize| at(c1, r1)[i] + at(c0, r0)[i] - at(c0, r1)[i] - at(c1, r0)[i];
         (part(0), part(1))

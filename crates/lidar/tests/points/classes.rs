@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use lidar::{ClassifyOptions, HALO_M, classify};
+use lidar::{
+    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, lowest_returns,
+};
 use model::{PointBatch, PointFlags};
 
 use crate::dice::Dice;
@@ -119,6 +121,11 @@ fn meet(x: f64, y: f64, dice: &mut Dice) -> Vec<(f64, Thing)> {
     vec![(ground(x, y), thing)]
 }
 
+fn classify_all(points: &PointBatch) -> Vec<u8> {
+    let lowest = lowest_returns(points, points.len(), options().cell_m);
+    classify(points, points.len(), &lowest, &options())
+}
+
 /// The survey of the place, and what each point is of.
 fn scene() -> &'static (PointBatch, Vec<Thing>) {
     static SCENE: OnceLock<(PointBatch, Vec<Thing>)> = OnceLock::new();
@@ -182,7 +189,7 @@ fn classes() -> &'static [u8] {
     static CLASSES: OnceLock<Vec<u8>> = OnceLock::new();
     CLASSES.get_or_init(|| {
         let (points, _) = scene();
-        classify(points, points.len(), &options())
+        classify_all(points)
     })
 }
 
@@ -300,31 +307,53 @@ fn returns_of_nothing_are_noise() {
     }
 }
 
+/// The points of a block and of a halo around it, in another order than in the whole; and
+/// how many are the block's own.
+fn with_halo(west: f64, halo_m: f64) -> (Vec<usize>, usize) {
+    let (points, _) = scene();
+    let (mut own, mut halo) = (Vec::new(), Vec::new());
+    for (i, x) in points.x.iter().enumerate() {
+        if (west..west + BLOCK_M).contains(x) {
+            own.push(i);
+        } else if (west - halo_m..west + BLOCK_M + halo_m).contains(x) {
+            halo.push(i);
+        }
+    }
+    let core = own.len();
+    own.reverse();
+    own.extend(halo);
+    (own, core)
+}
+
+/// No multiple of a cell, so that borders run through cells.
+const BLOCK_M: f64 = 54.5;
+
 #[test]
 fn borders_of_blocks_leave_no_trace() {
     let (points, _) = scene();
-    let side = 110.0;
-    for block in 0..(SIZE_M[0] / side) as usize {
-        let west = CORNER[0] + block as f64 * side;
-        let (mut own, mut halo) = (Vec::new(), Vec::new());
-        for (i, x) in points.x.iter().enumerate() {
-            if (west..west + side).contains(x) {
-                own.push(i);
-            } else if (west - HALO_M..west + side + HALO_M).contains(x) {
-                halo.push(i);
-            }
-        }
-        let core = own.len();
-        // In another order than in the whole, too.
-        own.reverse();
-        own.extend(halo);
-        let of_block = classify(&pick(points, &own), core, &options());
+    let blocks: Vec<f64> = (0..(SIZE_M[0] / BLOCK_M).ceil() as usize)
+        .map(|block| CORNER[0] + block as f64 * BLOCK_M)
+        .collect();
+    let of_blocks: Vec<Vec<Lowest>> = blocks
+        .iter()
+        .map(|&west| {
+            let (indices, core) = with_halo(west, LOWEST_HALO_M);
+            lowest_returns(&pick(points, &indices), core, options().cell_m)
+        })
+        .collect();
+    for west in &blocks {
+        let (indices, core) = with_halo(*west, HALO_M);
+        let near = blocks.iter().zip(&of_blocks).filter(|(other, _)| {
+            (west - BLOCK_M - GROUND_HALO_M..=west + BLOCK_M + GROUND_HALO_M).contains(*other)
+        });
+        let lowest: Vec<Lowest> = near.flat_map(|(_, lowest)| lowest).copied().collect();
+        let of_block = classify(&pick(points, &indices), core, &lowest, &options());
         assert_eq!(of_block.len(), core);
-        for (&i, class) in own.iter().zip(of_block) {
+        for (&i, class) in indices.iter().zip(of_block) {
             assert_eq!(
                 class,
                 classes()[i],
-                "point {i} at {} m from the west edge of block {block}",
+                "point {i} at {} m from the west edge of its block",
                 points.x[i] - west
             );
         }
@@ -338,7 +367,7 @@ fn withheld_and_infinite_points_are_left_alone_and_change_nothing() {
         .filter(|&i| points.x[i] < CORNER[0] + 60.0)
         .collect();
     let mut part = pick(points, &indices);
-    let before = classify(&part, part.len(), &options());
+    let before = classify_all(&part);
     for k in 0..50 {
         let x = CORNER[0] + f64::from(k);
         push(&mut part, [x, CORNER[1] + 40.0, -500.0], [1, 1]);
@@ -347,8 +376,8 @@ fn withheld_and_infinite_points_are_left_alone_and_change_nothing() {
     }
     push(&mut part, [CORNER[0], f64::NAN, 1.0], [1, 1]);
     push(&mut part, [CORNER[0], CORNER[1], f64::INFINITY], [1, 1]);
-    let after = classify(&part, part.len(), &options());
+    let after = classify_all(&part);
     assert_eq!(after[..before.len()], before);
     assert!(after[before.len()..].iter().all(|class| *class == 1));
-    assert!(classify(&PointBatch::default(), 0, &options()).is_empty());
+    assert!(classify_all(&PointBatch::default()).is_empty());
 }
