@@ -1,5 +1,7 @@
 //! The surface: the highest return of each cell, mended a little.
 
+use std::ops::Range;
+
 use model::PointBatch;
 
 use super::window::Window;
@@ -16,11 +18,11 @@ const MIN_OTHERS: usize = 6;
 /// went through a crown or a skylight.
 const PIT_M: f32 = 1.5;
 
-/// The surface of all cells.
+/// The surface of a block.
 pub(super) struct Surface {
-    /// The highest return; NaN where there is none.
+    /// The highest return, of the block's own cells; NaN where there is none.
     pub(super) values: Vec<f32>,
-    /// One where there is a return, else zero.
+    /// One where there is a return, else zero, in all cells.
     pub(super) has_return: Vec<f32>,
 }
 
@@ -43,7 +45,7 @@ pub(super) fn surface(window: &Window, points: &PointBatch) -> Surface {
         .map(|top| if top.highest.is_nan() { 0.0 } else { 1.0 })
         .collect();
     let highest: Vec<f32> = tops.iter().map(|top| top.highest).collect();
-    let kept = map(&highest, columns, |values, column, row| {
+    let kept = map(window, 3, &highest, |values, column, row| {
         let top = tops[row * columns + column];
         let limit = top.highest - ISOLATED_M;
         let mut has_company = top.second > limit;
@@ -58,7 +60,7 @@ pub(super) fn surface(window: &Window, points: &PointBatch) -> Surface {
             top.second
         }
     });
-    let filled = map(&kept, columns, |values, column, row| {
+    let filled = map(window, 2, &kept, |values, column, row| {
         let value = values[row * columns + column];
         let mut neighbours = [f32::INFINITY; 8];
         let mut count = 0;
@@ -76,7 +78,7 @@ pub(super) fn surface(window: &Window, points: &PointBatch) -> Surface {
             value
         }
     });
-    let values = map(&filled, columns, |values, column, row| {
+    let values = map(window, 0, &filled, |values, column, row| {
         let value = values[row * columns + column];
         if value.is_nan() && is_gap(values, columns, column, row) {
             let (mut sum, mut weights) = (0.0, 0.0);
@@ -113,6 +115,7 @@ fn gather(window: &Window, points: &PointBatch) -> Vec<Top> {
     });
     tops
 }
+
 /// Whether an empty cell has values on two opposite sides, at most three cells apart.
 fn is_gap(values: &[f32], columns: usize, column: usize, row: usize) -> bool {
     let rows = values.len() / columns;
@@ -133,15 +136,25 @@ fn is_gap(values: &[f32], columns: usize, column: usize, row: usize) -> bool {
         })
 }
 
+/// Returns what `of` makes of the block's own cells, and of those so many cells `beyond`
+/// them; NaN elsewhere.
 fn map(
+    window: &Window,
+    beyond: usize,
     values: &[f32],
-    columns: usize,
     of: impl Fn(&[f32], usize, usize) -> f32 + Sync + Send,
 ) -> Vec<f32> {
+    let widened = |range: Range<usize>, end: usize| {
+        range.start.saturating_sub(beyond)..(range.end + beyond).min(end)
+    };
+    let rows = widened(window.core_rows(), window.rows);
+    let columns = widened(window.core_columns(), window.columns);
     let mut out = vec![f32::NAN; values.len()];
-    for_each_row(&mut out, columns, |row, cells| {
-        for (column, cell) in cells.iter_mut().enumerate() {
-            *cell = of(values, column, row);
+    for_each_row(&mut out, window.columns, |row, cells| {
+        if rows.contains(&row) {
+            for column in columns.clone() {
+                cells[column] = of(values, column, row);
+            }
         }
     });
     out
