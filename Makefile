@@ -19,6 +19,7 @@ check: build-packages test-packages web
 bench: build-packages web
 	benches/run
 	benches/lidar
+	benches/terrain
 
 web:
 	scripts/web
