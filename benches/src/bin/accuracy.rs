@@ -25,8 +25,8 @@ use model::{Bounds, PointBatch};
 const GROUND: u8 = 2;
 const BUILDING: u8 = 6;
 
-/// Side of the squares whose median tells the density of a survey.
-const SQUARE_M: f64 = 8.0;
+/// Side of the squares that tell the density of a survey, as in an ingest.
+const SQUARE_M: f64 = 16.0;
 
 /// Side of the cells in which terrain is scored.
 const TERRAIN_CELL_M: f64 = 0.5;
@@ -264,7 +264,7 @@ impl Peers {
     }
 
     fn all(&self, judged: &Judged) -> anyhow::Result<Vec<Made>> {
-        let options = ClassifyOptions::for_density(density(&judged.points));
+        let options = options_for(&judged.points);
         let start = cpu_s()?;
         let count = judged.points.len();
         let lowest = lidar::lowest_returns(&judged.points, count, options.cell_m);
@@ -318,18 +318,14 @@ impl Peers {
     }
 }
 
-/// Returns the median of points on a square metre, over squares that have any.
-fn density(points: &PointBatch) -> f64 {
+/// Returns what suits a survey, as an ingest finds it.
+fn options_for(points: &PointBatch) -> ClassifyOptions {
     let mut squares: HashMap<(i64, i64), u32> = HashMap::new();
     for (x, y) in points.x.iter().zip(&points.y) {
         let square = ((x / SQUARE_M).floor() as i64, (y / SQUARE_M).floor() as i64);
         *squares.entry(square).or_default() += 1;
     }
-    let mut counts: Vec<u32> = squares.into_values().collect();
-    counts.sort_unstable();
-    counts
-        .get(counts.len() / 2)
-        .map_or(0.0, |count| f64::from(*count) / (SQUARE_M * SQUARE_M))
+    ClassifyOptions::for_counts(squares.into_values().collect(), SQUARE_M * SQUARE_M)
 }
 
 /// Whether a delivered class says something: not noise, overlap, or a supplier's own.

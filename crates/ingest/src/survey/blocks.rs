@@ -97,17 +97,6 @@ impl SurveyBlocks {
         self.plan.blocks.iter().map(|block| self.square(block))
     }
 
-    /// Points on a square metre where there are any: the median over small squares.
-    pub fn points_per_m2(&self) -> f64 {
-        let mut counts: Vec<u32> = self.squares.cells().map(|(_, count)| count).collect();
-        if counts.is_empty() {
-            return 0.0;
-        }
-        let middle = counts.len() / 2;
-        let (_, median, _) = counts.select_nth_unstable(middle);
-        f64::from(*median) / self.squares.cell_side().powi(2)
-    }
-
     /// Where there are points, for [`lidar::cell_size`] to tell which cells suit them.
     pub fn coverage(&self) -> Coverage {
         let cells = self.squares.cells().count() as f64;

@@ -81,7 +81,8 @@ impl SurveyBlocks {
     ///
     /// [`Error`] if the temporary file cannot be read or written.
     pub fn classify_anew(&mut self, progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
-        let options = ClassifyOptions::for_density(self.points_per_m2());
+        let counts = self.squares.cells().map(|(_, count)| count).collect();
+        let options = ClassifyOptions::for_counts(counts, self.squares.cell_side().powi(2));
         let mut lowest = Vec::with_capacity(self.plan.blocks.len());
         threads::deliver_in_order(
             self.plan.blocks.len(),

@@ -94,12 +94,28 @@ pub struct ClassifyOptions {
     /// Side of the cells in which the ground is looked for, in metres, finite and over zero.
     /// A few points should fall in each.
     pub cell_m: f64,
-    /// Points on a square metre of land: the median over small squares that have any. The
+    /// Points on a square metre of land, as [`ClassifyOptions::for_counts`] finds it. The
     /// same for all blocks of a survey, or their borders show.
     pub points_per_m2: f64,
 }
 
 impl ClassifyOptions {
+    /// Returns what suits a survey with so many points in each of some squares, all of this
+    /// area and between a few metres and some tens of metres wide.
+    ///
+    /// The density is that of the square of the middle point, not of the middle square: where
+    /// most of a survey is water, which returns little, most points are still on land.
+    pub fn for_counts(mut counts: Vec<u32>, square_m2: f64) -> ClassifyOptions {
+        counts.sort_unstable();
+        let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
+        let mut before = 0;
+        let of_middle = counts.into_iter().find(|count| {
+            before += u64::from(*count);
+            2 * before >= all
+        });
+        ClassifyOptions::for_density(of_middle.map_or(0.0, f64::from) / square_m2)
+    }
+
     /// Returns what suits a survey with so many points on a square metre.
     pub fn for_density(points_per_m2: f64) -> ClassifyOptions {
         ClassifyOptions {

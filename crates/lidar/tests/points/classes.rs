@@ -361,6 +361,18 @@ fn borders_of_blocks_leave_no_trace() {
 }
 
 #[test]
+fn the_density_of_a_survey_that_is_mostly_water_is_that_of_its_land() {
+    let mut counts = vec![60; 30];
+    counts.extend([1200; 10]);
+    let options = ClassifyOptions::for_counts(counts, 256.0);
+    assert_eq!(options, ClassifyOptions::for_density(1200.0 / 256.0));
+    assert_eq!(
+        ClassifyOptions::for_counts(Vec::new(), 256.0).points_per_m2,
+        0.0
+    );
+}
+
+#[test]
 fn withheld_and_infinite_points_are_left_alone_and_change_nothing() {
     let (points, _) = scene();
     let indices: Vec<usize> = (0..points.len())
