@@ -38,4 +38,4 @@ pub use points::{EncodedNode, NodeEncoder, OctreeNode, PointLayout, SurveyWriter
 pub use rasters::AboveGroundTiff;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};
-pub use view::{CollectionView, Page, SurveyView, View};
+pub use view::{CollectionView, FeaturePlace, Page, SurveyView, View};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{
-    Access, Bounds, Collection, Cube, Feature, FeatureId, Grid, PointBatch, Survey, VoxelKey,
+    Access, Bounds, Collection, Cube, Feature, FeatureId, Grid, PointBatch, Survey, Value, VoxelKey,
 };
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -144,6 +144,55 @@ impl CollectionView {
         Ok(places.map(|place| place.and_then(read)))
     }
 
+    /// Where all features with geometry lie, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`], here and for each. After a damaged one the rest of
+    /// its file is left out.
+    pub fn places(&self) -> Result<impl Iterator<Item = Result<FeaturePlace, Error>> + '_, Error> {
+        let segments = self.0.segments()?.iter().enumerate();
+        Ok(segments.flat_map(|(number, open)| {
+            let positions = open.segment.all(false);
+            positions.map(move |position| FeaturePlace::new(number, position?))
+        }))
+    }
+
+    /// The feature at a place that [`CollectionView::places`] of this collection gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn feature_at(&self, place: FeaturePlace) -> Result<Feature, Error> {
+        read(self.place_of(place)?)
+    }
+
+    /// The id of the feature at a place, and its values, which replace those in `values`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CollectionView::feature_at`].
+    pub fn values_at(
+        &self,
+        place: FeaturePlace,
+        values: &mut Vec<Value>,
+    ) -> Result<FeatureId, Error> {
+        let (open, position) = self.place_of(place)?;
+        open.segment.values_at(position, &open.projection, values)
+    }
+
+    fn place_of(&self, place: FeaturePlace) -> Result<Place<'_>, Error> {
+        let segments = self.0.segments()?;
+        let open = segments.get(usize::from(place.segment())).ok_or_else(|| {
+            let path = Path::new(self.meta().id.as_str());
+            Error::corrupt(
+                path,
+                "has no such segment: the place is another collection's",
+            )
+        })?;
+        Ok((open, place.position()))
+    }
+
     /// The feature with this id.
     ///
     /// # Errors
@@ -248,6 +297,47 @@ impl CollectionView {
             places.extend(ids.next().map(|(_, position)| (*open, position)));
         }
         Ok((self.meta().feature_count, places))
+    }
+}
+
+/// Where a feature with geometry lies in a collection, of use while its view lives. Places
+/// are in the order in which features come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeaturePlace(u64);
+
+impl FeaturePlace {
+    /// Bits of the offset in a file; those above number the segment.
+    const OFFSET_BITS: u32 = 48;
+
+    fn new(segment: usize, position: Position) -> Result<FeaturePlace, Error> {
+        let segment = u64::try_from(segment).unwrap_or(u64::MAX);
+        let fits = segment >> (64 - Self::OFFSET_BITS) == 0;
+        if position.offset >> Self::OFFSET_BITS != 0 || !fits {
+            let what = "256 terabytes and 65536 segments of one collection are the most";
+            return Err(Error::corrupt(Path::new("collections"), what));
+        }
+        Ok(FeaturePlace(segment << Self::OFFSET_BITS | position.offset))
+    }
+
+    /// The place as a number, which [`FeaturePlace::from_bits`] takes back.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The place that a number stands for.
+    pub fn from_bits(bits: u64) -> FeaturePlace {
+        FeaturePlace(bits)
+    }
+
+    fn segment(self) -> u16 {
+        (self.0 >> Self::OFFSET_BITS) as u16
+    }
+
+    fn position(self) -> Position {
+        Position {
+            in_rows: false,
+            offset: self.0 & ((1 << Self::OFFSET_BITS) - 1),
+        }
     }
 }
 

@@ -25,14 +25,17 @@ impl ClipBox {
         around
     }
 
+    /// The box that is as long as this one along an axis, and without end along the other.
+    pub(crate) fn along(&self, axis: usize) -> ClipBox {
+        let mut strip = *self;
+        strip.min[1 - axis] = f64::NEG_INFINITY;
+        strip.max[1 - axis] = f64::INFINITY;
+        strip
+    }
+
     /// Returns whether the point lies inside or on the edge.
     pub(crate) fn contains(&self, p: [f64; 2]) -> bool {
         (0..2).all(|axis| self.min[axis] <= p[axis] && p[axis] <= self.max[axis])
-    }
-
-    /// Returns whether the boxes share a point.
-    pub(crate) fn touches(&self, other: &ClipBox) -> bool {
-        (0..2).all(|axis| self.min[axis] <= other.max[axis] && other.min[axis] <= self.max[axis])
     }
 
     /// Returns whether `other` lies wholly inside.

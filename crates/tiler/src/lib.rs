@@ -1,9 +1,11 @@
 //! A view and an address to the bytes of a tile. Synchronous and pure: equal
 //! views, addresses and options give equal bytes.
 //!
-//! Vector tiles go through these modules, in this order: `frame` (where the tile
-//! lies), `shapes` (a geometry's way into it) with `simplify`, `clip` and `rings`,
+//! Vector tiles go through these modules, in this order: `level` (where tiles lie),
+//! `parts` and `shapes` (a geometry's way into them) with `simplify`, `clip` and `rings`,
 //! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
+//!
+//! `pyramid` makes all tiles of many levels at once, of the same parts.
 //!
 //! `cloud` makes 3D Tiles of a survey's points, and `mesh` terrain of its ground.
 //!
@@ -13,11 +15,13 @@ mod clip;
 pub mod cloud;
 mod coverage;
 mod difference;
-mod frame;
 mod label;
+mod level;
 pub mod mesh;
 mod mvt;
+mod parts;
 mod positions;
+mod pyramid;
 mod raster;
 mod relief;
 mod rings;
@@ -30,10 +34,11 @@ use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Bounds, GridFrame, TileCoord};
 use store::{CollectionView, HeightKind, SurveyView};
 
-use crate::frame::Frame;
-use crate::vector::LayerBuilder;
+use crate::level::Level;
+use crate::vector::{LayerBuilder, Place};
 
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
+pub use crate::pyramid::{BuiltTile, PyramidOptions, PyramidSummary, build_pyramid};
 pub use crate::relief::Lights;
 pub use crate::theme::{Stop, Theme};
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
@@ -54,6 +59,14 @@ pub enum Error {
         tms: String,
         /// The tile.
         tile: TileCoord,
+    },
+    /// The tile matrix set has no such level.
+    #[error("{tms} has no level {z}")]
+    NoSuchLevel {
+        /// Its name.
+        tms: String,
+        /// The level.
+        z: u8,
     },
     /// A node of a survey has more points than a tile may have.
     #[error("a node of {count} points is too large for a tile, which has {limit} at most")]
@@ -128,17 +141,25 @@ pub fn vector_tile(
     tile: TileCoord,
     options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
+    let no_such_tile = || Error::NoSuchTile {
+        tms: tms.id.clone(),
+        tile,
+    };
     let ways = match collections.first() {
         Some(first) => ways(first.crs_code(), tms)?,
         None => None,
     };
-    let frame = Frame::new(ways.as_ref().map(|(forward, _)| forward.clone()), tms, tile)?;
-    let Some(tile_bounds) = frame.bounds() else {
-        return Err(Error::NoSuchTile {
-            tms: tms.id.clone(),
-            tile,
-        });
+    let level = Level::of(tms, tile.z()).ok_or_else(no_such_tile)?;
+    let place = Place {
+        forward: ways.as_ref().map(|(forward, _)| forward),
+        level: &level,
+        tile: [tile.x(), tile.y()],
     };
+    let tile_bounds = level
+        .has(place.tile)
+        .then(|| level.bounds(place.tile))
+        .flatten()
+        .ok_or_else(no_such_tile)?;
     // The box to ask each collection for, in the twin's CRS.
     let mut queries = Vec::new();
     for collection in collections {
@@ -147,21 +168,14 @@ pub fn vector_tile(
         };
         let query = match &ways {
             None => Some(tile_bounds),
-            Some((forward, back)) => query_box(all, &tile_bounds, frame.unit, forward, back),
+            Some((forward, back)) => query_box(all, &tile_bounds, level.unit, forward, back),
         };
         queries.extend(query.filter(|q| q.intersects(all)).map(|q| (collection, q)));
     }
-    vector::within_limit(&frame, options.byte_limit, |tolerance| {
+    vector::within_limit(level.tolerance(), options.byte_limit, |tolerance| {
         let mut layers = Vec::new();
         for (collection, query) in &queries {
-            let meta = collection.meta();
-            let mut layer = LayerBuilder::new(
-                meta.id.as_str(),
-                &meta.schema,
-                meta.data_origin,
-                &frame,
-                tolerance,
-            );
+            let mut layer = LayerBuilder::new(collection.meta(), place, tolerance);
             for feature in collection.within(query)? {
                 let mut feature = feature?;
                 if options.polygons == Polygons::LabelPoints {

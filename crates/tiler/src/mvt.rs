@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) type Point = [i32; 2];
 
 /// What a feature of a layer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GeometryType {
     Point = 1,
     Line = 2,
@@ -129,12 +129,6 @@ impl Layer {
         &self.name
     }
 
-    /// Forgets geometry that was appended since the last [`Layer::push`].
-    pub(crate) fn drop_pending(&mut self) {
-        let end = self.records.last().map_or(0, |r| r.geometry_end);
-        self.geometry.truncate(end);
-    }
-
     /// Number of features.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
@@ -156,12 +150,7 @@ impl Layer {
             .fold(0.0, f64::max)
     }
 
-    /// Where the geometry of the next feature is to be appended, before [`Layer::push`].
-    pub(crate) fn geometry_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.geometry
-    }
-
-    /// Adds a feature whose geometry has been appended to [`Layer::geometry_mut`].
+    /// Adds a feature with its geometry, as commands.
     ///
     /// `values` pairs a place in the layer's keys with a value. A null has no
     /// place in a tile and is left out.
@@ -170,8 +159,10 @@ impl Layer {
         id: u64,
         kind: GeometryType,
         importance: f64,
+        geometry: &[u8],
         values: impl Iterator<Item = (u32, &'v Value)>,
     ) {
+        self.geometry.extend_from_slice(geometry);
         for (key, value) in values {
             if let Some(place) = self.values.place_of(value) {
                 self.tags.push([key, place]);

@@ -1,11 +1,13 @@
-//! A feature's geometry on its way into a tile: projected, simplified, cut,
-//! rounded, and written.
-
-use geo_types::{Coord, Geometry, LineString, Polygon};
+//! A feature's geometry on its way into the tiles of a level: simplified, cut, rounded and
+//! written.
+//!
+//! A feature is cut into all tiles of a rectangle at once, by columns and then by rows. One
+//! tile alone is a rectangle, too, so that a tile of a pyramid is what it is by itself.
 
 use crate::clip::{ClipBox, clip_line, clip_ring};
-use crate::frame::{Frame, PIXEL};
+use crate::level::{Level, PIXEL, Tile, Tiles, snap};
 use crate::mvt::{GeometryType, GeometryWriter, Point};
+use crate::parts::Parts;
 use crate::rings::{Rings, is_plain, repaired};
 use crate::simplify::Simplifier;
 
@@ -17,51 +19,8 @@ pub(crate) struct Shown {
     pub(crate) pixels: f64,
 }
 
-/// Turns geometries into tile geometry, one after the other, in the same memory.
-pub(crate) struct Shaper<'a> {
-    frame: &'a Frame,
-    tolerance: f64,
-    clip: ClipBox,
-    simplifier: Simplifier,
-    world: Vec<[f64; 2]>,
-    line: Vec<[f64; 2]>,
-    part: Vec<[f64; 2]>,
-    snapped: Vec<Point>,
-    rings: Rings,
-    /// Features that have no place in the set's CRS.
-    pub(crate) out_of_domain: usize,
-    /// Polygons that could not be made valid.
-    pub(crate) unrepaired: usize,
-    /// Features whose polygons had to be taken apart and rebuilt.
-    pub(crate) repaired: usize,
-}
-
-/// The points, lines and polygons that a geometry is made of.
-#[derive(Debug, Default)]
-struct Parts<'g> {
-    points: Vec<Coord<f64>>,
-    lines: Vec<&'g LineString<f64>>,
-    polygons: Vec<&'g Polygon<f64>>,
-    made_lines: Vec<LineString<f64>>,
-    made_polygons: Vec<Polygon<f64>>,
-}
-
-impl<'g> Parts<'g> {
-    fn add(&mut self, geometry: &'g Geometry<f64>) {
-        match geometry {
-            Geometry::Point(p) => self.points.push(p.0),
-            Geometry::MultiPoint(m) => self.points.extend(m.0.iter().map(|p| p.0)),
-            Geometry::Line(l) => self.made_lines.push((*l).into()),
-            Geometry::LineString(l) => self.lines.push(l),
-            Geometry::MultiLineString(m) => self.lines.extend(&m.0),
-            Geometry::Polygon(p) => self.polygons.push(p),
-            Geometry::MultiPolygon(m) => self.polygons.extend(&m.0),
-            Geometry::Rect(r) => self.made_polygons.push(r.to_polygon()),
-            Geometry::Triangle(t) => self.made_polygons.push(t.to_polygon()),
-            Geometry::GeometryCollection(c) => c.0.iter().for_each(|g| self.add(g)),
-        }
-    }
-}
+/// Gets what a tile shows of a feature, as commands of MVT.
+pub(crate) type Emit<'e> = &'e mut dyn FnMut(Tile, Shown, &[u8]);
 
 /// Polygons that are this narrow in both directions, in tile units, and cover less
 /// than a pixel, are dust: see [`Shaper::polygons`].
@@ -70,293 +29,389 @@ const DUST_WIDTH: f64 = 2.0 * PIXEL;
 /// Pixels that a point's symbol paints, to weigh points against lines and polygons.
 const POINT_PIXELS: f64 = 16.0;
 
-impl<'a> Shaper<'a> {
-    /// Returns a shaper that moves lines by at most `tolerance` tile units.
-    pub(crate) fn new(frame: &'a Frame, tolerance: f64) -> Shaper<'a> {
-        Shaper {
-            frame,
-            tolerance,
-            clip: frame.clip_box(),
-            simplifier: Simplifier::default(),
-            world: Vec::new(),
-            line: Vec::new(),
-            part: Vec::new(),
-            snapped: Vec::new(),
-            rings: Rings::default(),
-            out_of_domain: 0,
-            unrepaired: 0,
-            repaired: 0,
-        }
+/// Turns geometries into tile geometry, one after the other, in the same memory.
+#[derive(Debug, Default)]
+pub(crate) struct Shaper {
+    simplifier: Simplifier,
+    world: Vec<[f64; 2]>,
+    line: Vec<[f64; 2]>,
+    column: Cut,
+    row: Cut,
+    part: Vec<[f64; 2]>,
+    pieces: Pieces,
+    snapped: Vec<Point>,
+    rings: Rings,
+    out: Vec<u8>,
+    /// Polygons that could not be made valid.
+    pub(crate) unrepaired: usize,
+    /// Polygons of features in tiles that had to be taken apart and rebuilt.
+    pub(crate) repaired: usize,
+}
+
+/// Parts of a line that was cut.
+#[derive(Debug, Default)]
+struct Cut {
+    points: Vec<[f64; 2]>,
+    ends: Vec<usize>,
+}
+
+impl Cut {
+    fn clear(&mut self) {
+        self.points.clear();
+        self.ends.clear();
     }
 
-    /// Appends what the tile shows of a geometry to the buffer that `out` lends,
-    /// and calls `shown` after each kind: points, lines, polygons.
+    fn push(&mut self, part: &[[f64; 2]]) {
+        self.points.extend_from_slice(part);
+        self.ends.push(self.points.len());
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[[f64; 2]]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let part = &self.points[start..end];
+            start = end;
+            part
+        })
+    }
+}
+
+/// What lies in which tile, in world units.
+#[derive(Debug, Default)]
+struct Pieces {
+    points: Vec<[f64; 2]>,
+    list: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    tile: Tile,
+    start: usize,
+    end: usize,
+    /// Of a polygon.
+    is_exterior: bool,
+}
+
+impl Pieces {
+    fn clear(&mut self) {
+        self.points.clear();
+        self.list.clear();
+    }
+
+    fn push(&mut self, tile: Tile, points: &[[f64; 2]], is_exterior: bool) {
+        let start = self.points.len();
+        self.points.extend_from_slice(points);
+        self.list.push(Piece {
+            tile,
+            start,
+            end: self.points.len(),
+            is_exterior,
+        });
+    }
+
+    /// The pieces of each tile, in the order in which they were pushed.
+    fn by_tile(&mut self) -> impl Iterator<Item = &[Piece]> {
+        // Most features lie in one tile.
+        if self.list.windows(2).any(|w| w[0].tile != w[1].tile) {
+            self.list.sort_by_key(|piece| piece.tile);
+        }
+        self.list.chunk_by(|a, b| a.tile == b.tile)
+    }
+}
+
+impl Shaper {
+    /// Calls `emit` for each of `tiles` that shows something of a feature, and for each kind:
+    /// points, lines, polygons. Lines move by at most `tolerance` tile units.
     ///
     /// `chance` is the feature's own number over 0 and up to 1, the same in all tiles.
-    pub(crate) fn shape<S>(
+    pub(crate) fn shape(
         &mut self,
-        geometry: &Geometry<f64>,
+        parts: &Parts,
         chance: f64,
-        sink: &mut S,
-        out: impl Fn(&mut S) -> &mut Vec<u8>,
-        mut shown: impl FnMut(&mut S, Shown),
+        level: &Level,
+        tiles: &Tiles,
+        tolerance: f64,
+        emit: Emit<'_>,
     ) {
-        // Nearly all features are one line or one polygon; the others take the long way.
-        let mut parts = Parts::default();
-        let single_line;
-        let single_polygon;
-        type Slices<'s> = (
-            &'s [Coord<f64>],
-            &'s [&'s LineString<f64>],
-            &'s [&'s Polygon<f64>],
-        );
-        let (points, lines, polygons): Slices<'_> = match geometry {
-            Geometry::LineString(l) => {
-                single_line = [l];
-                (&[], &single_line, &[])
-            }
-            Geometry::Polygon(p) => {
-                single_polygon = [p];
-                (&[], &[], &single_polygon)
-            }
-            other => {
-                parts.add(other);
-                parts.lines.extend(parts.made_lines.iter());
-                parts.polygons.extend(parts.made_polygons.iter());
-                (&parts.points, &parts.lines, &parts.polygons)
-            }
-        };
-        type Kind<'x, 'y> = &'x mut dyn FnMut(
-            &mut Shaper<'y>,
-            &mut Vec<u8>,
-        ) -> Result<Option<Shown>, geodesy::Error>;
-        let kinds: [Kind<'_, 'a>; 3] = [
-            &mut |s, out| s.points(points, out),
-            &mut |s, out| s.lines(lines, out),
-            &mut |s, out| s.polygons(polygons, chance, out),
-        ];
-        for kind in kinds {
-            match kind(self, out(sink)) {
-                Ok(Some(what)) => shown(sink, what),
-                Ok(None) => {}
-                Err(_) => {
-                    self.out_of_domain += 1;
-                    return;
-                }
-            }
-        }
+        self.points(parts, level, tiles, emit);
+        self.lines(parts, level, tiles, tolerance, emit);
+        self.polygons(parts, chance, level, tiles, tolerance, emit);
     }
 
     /// Points outside the buffer are left out, and so are repeated ones.
-    fn points(
-        &mut self,
-        points: &[Coord<f64>],
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Shown>, geodesy::Error> {
-        if points.is_empty() {
-            return Ok(None);
+    fn points(&mut self, parts: &Parts, level: &Level, tiles: &Tiles, emit: Emit<'_>) {
+        let count = parts.points().len();
+        if count == 0 {
+            return;
         }
-        self.world.clear();
-        self.world.extend(points.iter().map(|c| [c.x, c.y]));
-        self.frame.to_world(&mut self.world)?;
-        self.snapped.clear();
-        for &point in &self.world {
-            if self.clip.contains(point) {
-                self.snapped.push(self.frame.snap(point));
+        self.pieces.clear();
+        for point in parts.points() {
+            let point = level.world(point);
+            let around = ClipBox::around(&[point]);
+            for_each(&level.touching(&around, tiles), |tile| {
+                self.pieces.push(tile, &[point], false);
+            });
+        }
+        let points = std::mem::take(&mut self.pieces.points);
+        for pieces in self.pieces.by_tile() {
+            let tile = pieces[0].tile;
+            self.snapped.clear();
+            self.snapped
+                .extend(pieces.iter().map(|piece| snap(points[piece.start], tile)));
+            if self.snapped.len() > 1 {
+                self.snapped.sort_unstable();
+                self.snapped.dedup();
             }
+            self.out.clear();
+            GeometryWriter::new(&mut self.out).points(&self.snapped);
+            let shown = Shown {
+                kind: GeometryType::Point,
+                pixels: POINT_PIXELS * count as f64,
+            };
+            emit(tile, shown, &self.out);
         }
-        if self.snapped.len() > 1 {
-            self.snapped.sort_unstable();
-            self.snapped.dedup();
-        }
-        if self.snapped.is_empty() {
-            return Ok(None);
-        }
-        GeometryWriter::new(out).points(&self.snapped);
-        Ok(Some(Shown {
-            kind: GeometryType::Point,
-            pixels: POINT_PIXELS * points.len() as f64,
-        }))
+        self.pieces.points = points;
     }
 
     /// Lines are left out when all of their part in the tile rounds to one point.
     fn lines(
         &mut self,
-        lines: &[&LineString<f64>],
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Shown>, geodesy::Error> {
-        let empty_len = out.len();
-        let mut writer = GeometryWriter::new(out);
+        parts: &Parts,
+        level: &Level,
+        tiles: &Tiles,
+        tolerance: f64,
+        emit: Emit<'_>,
+    ) {
+        if parts.lines().len() == 0 {
+            return;
+        }
+        self.pieces.clear();
         let mut length = 0.0;
-        for line in lines {
+        for line in parts.lines() {
             self.world.clear();
-            self.world.extend(line.0.iter().map(|c| [c.x, c.y]));
-            self.frame.to_world(&mut self.world)?;
+            self.world
+                .extend(line.iter().map(|&point| level.world(point)));
             length += self
                 .world
                 .windows(2)
                 .map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]))
                 .sum::<f64>();
             let around = ClipBox::around(&self.world);
-            if !self.clip.touches(&around) {
+            let touched = level.touching(&around, tiles);
+            if touched.is_empty() {
                 continue;
             }
             self.line.clear();
-            self.simplifier
-                .line(&self.world, self.tolerance, &mut self.line);
-            let (frame, snapped) = (self.frame, &mut self.snapped);
-            let mut write = |part: &[[f64; 2]]| {
-                snapped.clear();
-                for &point in part {
-                    push_onto_line(snapped, frame.snap(point));
+            self.simplifier.line(&self.world, tolerance, &mut self.line);
+            self.cut_line(level, &around, &touched);
+        }
+        let pixels = length / PIXEL;
+        let points = std::mem::take(&mut self.pieces.points);
+        for pieces in self.pieces.by_tile() {
+            let tile = pieces[0].tile;
+            self.out.clear();
+            let mut writer = GeometryWriter::new(&mut self.out);
+            for piece in pieces {
+                self.snapped.clear();
+                for &point in &points[piece.start..piece.end] {
+                    push_onto_line(&mut self.snapped, snap(point, tile));
                 }
-                if snapped.len() >= 2 {
-                    writer.line(snapped);
+                if self.snapped.len() >= 2 {
+                    writer.line(&self.snapped);
                 }
-            };
-            if self.clip.covers(&around) {
-                write(&self.line);
-            } else {
-                clip_line(&self.line, &self.clip, &mut self.part, write);
+            }
+            if !self.out.is_empty() {
+                let kind = GeometryType::Line;
+                emit(tile, Shown { kind, pixels }, &self.out);
             }
         }
-        Ok((out.len() > empty_len).then_some(Shown {
-            kind: GeometryType::Line,
-            pixels: length / PIXEL,
-        }))
+        self.pieces.points = points;
+    }
+
+    /// Puts the parts of `self.line`, which lies in the box `around`, among the pieces.
+    fn cut_line(&mut self, level: &Level, around: &ClipBox, tiles: &Tiles) {
+        let first = [tiles.columns.start, tiles.rows.start];
+        if tiles.is_one() && level.clip_box(first).covers(around) {
+            self.pieces.push(first, &self.line, false);
+            return;
+        }
+        for column in tiles.columns.clone() {
+            self.column.clear();
+            let strip = level.clip_box([column, 0]).along(0);
+            clip_line(&self.line, &strip, &mut self.part, |part| {
+                self.column.push(part);
+            });
+            for part in self.column.parts() {
+                let around = ClipBox::around(part);
+                let within = Tiles {
+                    columns: column..column + 1,
+                    rows: tiles.rows.clone(),
+                };
+                for row in level.touching(&around, &within).rows {
+                    let strip = level.clip_box([column, row]).along(1);
+                    self.row.clear();
+                    clip_line(part, &strip, &mut self.part, |part| self.row.push(part));
+                    for part in self.row.parts() {
+                        self.pieces.push([column, row], part, false);
+                    }
+                }
+            }
+        }
     }
 
     /// Polygons whose area vanishes on the grid are left out, but for *dust*:
     /// features under one pixel of area, narrower than two pixels either way. Of
-    /// them the tile shows as large a share as they cover of a pixel, each as a
+    /// them a level shows as large a share as they cover of a pixel, each as a
     /// square of one pixel: a town of small houses then keeps its look when it
     /// is seen from afar. Which ones is decided by `chance`, the same in all
     /// tiles; who is shown at one level is shown at all deeper ones.
     fn polygons(
         &mut self,
-        polygons: &[&Polygon<f64>],
+        parts: &Parts,
         chance: f64,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Shown>, geodesy::Error> {
-        if polygons.is_empty() {
-            return Ok(None);
-        }
-        self.world.clear();
-        for polygon in polygons {
-            for ring in std::iter::once(polygon.exterior()).chain(polygon.interiors()) {
-                self.world.extend(open(ring).iter().map(|c| [c.x, c.y]));
-            }
-        }
-        self.frame.to_world(&mut self.world)?;
-
-        let mut area = 0.0;
-        let mut start = 0;
-        for polygon in polygons {
-            for (i, ring) in std::iter::once(polygon.exterior())
-                .chain(polygon.interiors())
-                .enumerate()
-            {
-                let end = start + open(ring).len();
-                let of_ring = area_of(&self.world[start..end]).abs();
-                area += if i == 0 { of_ring } else { -of_ring };
-                start = end;
-            }
-        }
-        let around = ClipBox::around(&self.world);
-        let pixels = area.max(0.0) / (PIXEL * PIXEL);
-        let narrow = (0..2).all(|axis| around.max[axis] - around.min[axis] < DUST_WIDTH);
-        let shown = Some(Shown {
-            kind: GeometryType::Polygon,
-            pixels,
-        });
-        if !self.clip.touches(&around) {
-            return Ok(None);
-        }
-        self.rings.clear();
-        if pixels < 1.0 && narrow {
-            if pixels < chance {
-                return Ok(None);
-            }
-            self.dust(&around);
-        } else {
-            self.rings_of(polygons);
-        }
-        if self.rings.is_empty() {
-            return Ok(None);
-        }
-        let fixed;
-        let rings = if is_plain(&self.rings) {
-            &self.rings
-        } else {
-            let left_out;
-            (fixed, left_out) = repaired(&self.rings);
-            self.repaired += 1;
-            self.unrepaired += left_out;
-            &fixed
-        };
-        if rings.is_empty() {
-            return Ok(None);
-        }
-        let mut writer = GeometryWriter::new(out);
-        for (ring, _) in rings.iter() {
-            writer.ring(ring);
-        }
-        Ok(shown)
-    }
-
-    /// A square of one pixel in the middle of the box, if it lies in the tile.
-    fn dust(&mut self, around: &ClipBox) {
-        let middle = [0, 1].map(|axis| (around.min[axis] + around.max[axis]) / 2.0);
-        if !self.clip.contains(middle) {
+        level: &Level,
+        tiles: &Tiles,
+        tolerance: f64,
+        emit: Emit<'_>,
+    ) {
+        if parts.rings().len() == 0 {
             return;
         }
-        let [x, y] = self.frame.snap(middle.map(|m| m - PIXEL / 2.0));
-        let side = PIXEL as i32;
-        let corners = [[x, y], [x + side, y], [x + side, y + side], [x, y + side]];
-        self.rings.push(corners.into_iter(), true);
+        self.world.clear();
+        let mut area = 0.0;
+        for (ring, is_exterior) in parts.rings() {
+            let start = self.world.len();
+            self.world
+                .extend(ring.iter().map(|&point| level.world(point)));
+            let of_ring = area_of(&self.world[start..]).abs();
+            area += if is_exterior { of_ring } else { -of_ring };
+        }
+        let around = ClipBox::around(&self.world);
+        let touched = level.touching(&around, tiles);
+        if touched.is_empty() {
+            return;
+        }
+        let pixels = area.max(0.0) / (PIXEL * PIXEL);
+        let narrow = (0..2).all(|axis| around.max[axis] - around.min[axis] < DUST_WIDTH);
+        self.pieces.clear();
+        if pixels < 1.0 && narrow {
+            if pixels >= chance {
+                self.dust(&around, level, tiles);
+            }
+        } else {
+            self.cut_rings(parts, level, &touched, tolerance);
+        }
+        let points = std::mem::take(&mut self.pieces.points);
+        for pieces in self.pieces.by_tile() {
+            let tile = pieces[0].tile;
+            self.rings.clear();
+            let mut exterior_shows = false;
+            for piece in pieces {
+                if piece.is_exterior || exterior_shows {
+                    let ring = &points[piece.start..piece.end];
+                    let snapped = ring.iter().map(|&point| snap(point, tile));
+                    let shows = self.rings.push(snapped, piece.is_exterior);
+                    exterior_shows = if piece.is_exterior {
+                        shows
+                    } else {
+                        exterior_shows
+                    };
+                }
+            }
+            if self.rings.is_empty() {
+                continue;
+            }
+            let fixed;
+            let rings = if is_plain(&self.rings) {
+                &self.rings
+            } else {
+                let left_out;
+                (fixed, left_out) = repaired(&self.rings);
+                self.repaired += 1;
+                self.unrepaired += left_out;
+                &fixed
+            };
+            if rings.is_empty() {
+                continue;
+            }
+            self.out.clear();
+            let mut writer = GeometryWriter::new(&mut self.out);
+            for (ring, _) in rings.iter() {
+                writer.ring(ring);
+            }
+            let kind = GeometryType::Polygon;
+            emit(tile, Shown { kind, pixels }, &self.out);
+        }
+        self.pieces.points = points;
     }
 
-    /// Fills `self.rings` from `self.world`, which holds the rings of the polygons.
-    fn rings_of(&mut self, polygons: &[&Polygon<f64>]) {
+    /// A square of one pixel in the middle of the box, in the tiles in which that lies.
+    fn dust(&mut self, around: &ClipBox, level: &Level, tiles: &Tiles) {
+        let middle = [0, 1].map(|axis| (around.min[axis] + around.max[axis]) / 2.0);
+        // The square is laid on the grid before it is cut, lest its sides differ.
+        let [x, y] = middle.map(|m| (m - PIXEL / 2.0 + 0.5).floor());
+        let [east, south] = [x + PIXEL, y + PIXEL];
+        let corners = [[x, y], [east, y], [east, south], [x, south]];
+        for_each(
+            &level.touching(&ClipBox::around(&[middle]), tiles),
+            |tile| {
+                self.pieces.push(tile, &corners, true);
+            },
+        );
+    }
+
+    /// Puts what `tiles` show of the rings among the pieces.
+    fn cut_rings(&mut self, parts: &Parts, level: &Level, tiles: &Tiles, tolerance: f64) {
         let mut start = 0;
-        for polygon in polygons {
-            let mut exterior_shows = false;
-            for (i, ring) in std::iter::once(polygon.exterior())
-                .chain(polygon.interiors())
-                .enumerate()
-            {
-                let is_exterior = i == 0;
-                let end = start + open(ring).len();
-                let world = &self.world[start..end];
-                start = end;
-                if !is_exterior && !exterior_shows {
-                    continue;
+        for (ring, is_exterior) in parts.rings() {
+            let end = start + ring.len();
+            let world = &self.world[start..end];
+            start = end;
+            let around = ClipBox::around(world);
+            let touched = level.touching(&around, tiles);
+            if touched.is_empty() {
+                continue;
+            }
+            self.line.clear();
+            self.simplifier.ring(world, tolerance, &mut self.line);
+            let first = [touched.columns.start, touched.rows.start];
+            if touched.is_one() && level.clip_box(first).covers(&around) {
+                self.pieces.push(first, &self.line, is_exterior);
+                continue;
+            }
+            for column in touched.columns.clone() {
+                let of_column = &mut self.column.points;
+                of_column.clone_from(&self.line);
+                clip_ring(
+                    of_column,
+                    &level.clip_box([column, 0]).along(0),
+                    &mut self.part,
+                );
+                let within = Tiles {
+                    columns: column..column + 1,
+                    rows: touched.rows.clone(),
+                };
+                let around = ClipBox::around(of_column);
+                for row in level.touching(&around, &within).rows {
+                    let of_row = &mut self.row.points;
+                    of_row.clone_from(of_column);
+                    clip_ring(
+                        of_row,
+                        &level.clip_box([column, row]).along(1),
+                        &mut self.part,
+                    );
+                    self.pieces.push([column, row], of_row, is_exterior);
                 }
-                let around = ClipBox::around(world);
-                if !self.clip.touches(&around) {
-                    continue;
-                }
-                self.line.clear();
-                self.simplifier.ring(world, self.tolerance, &mut self.line);
-                if !self.clip.covers(&around) {
-                    clip_ring(&mut self.line, &self.clip, &mut self.part);
-                }
-                let frame = self.frame;
-                let snapped = self.line.iter().map(|&point| frame.snap(point));
-                let shows = self.rings.push(snapped, is_exterior);
-                exterior_shows |= is_exterior && shows;
             }
         }
     }
 }
 
-/// The ring without its first point repeated at the end.
-fn open(ring: &LineString<f64>) -> &[Coord<f64>] {
-    match &ring.0[..] {
-        [first, middle @ .., last] if first == last && !middle.is_empty() => {
-            &ring.0[..ring.0.len() - 1]
+fn for_each(tiles: &Tiles, mut see: impl FnMut(Tile)) {
+    for row in tiles.rows.clone() {
+        for column in tiles.columns.clone() {
+            see([column, row]);
         }
-        all => all,
     }
 }
 

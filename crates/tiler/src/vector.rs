@@ -1,12 +1,14 @@
 //! Vector tiles: which features and attributes a tile shows, and what it gives
 //! up when it grows too large.
 
-use model::{Column, ColumnKind, DataOrigin, Feature, Schema, Value};
+use geodesy::Transform;
+use model::{Collection, Column, ColumnKind, DataOrigin, Feature, FeatureId, Schema, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::VectorTile;
-use crate::frame::{EXTENT, Frame, PIXEL};
-use crate::mvt::Layer;
+use crate::level::{EXTENT, Level, PIXEL, Tile, Tiles};
+use crate::mvt::{GeometryType, Layer};
+use crate::parts::Parts;
 use crate::shapes::Shaper;
 
 /// Most bytes of a tile before compression: the limit that tippecanoe made
@@ -16,7 +18,7 @@ pub const DEFAULT_BYTE_LIMIT: usize = 500_000;
 /// Most features that a layer of a tile holds at once, which bounds memory: some
 /// 30 MB. A feature takes at least 10 bytes, so that twice as many as fit within
 /// the usual byte limit are weighed against each other.
-const FEATURE_LIMIT: usize = 100_000;
+pub(crate) const FEATURE_LIMIT: usize = 100_000;
 
 /// Columns that are kept for their text when most attributes must go: the first
 /// of these that a collection has.
@@ -36,37 +38,49 @@ const LABEL_COLUMNS: [&str; 10] = [
 /// Collects what a tile shows of one collection.
 pub(crate) struct LayerBuilder<'a> {
     layer: Layer,
-    shaper: Shaper<'a>,
+    place: Place<'a>,
+    tolerance: f64,
+    parts: Parts,
+    shaper: Shaper,
     /// Features below this importance are not collected.
     floor: f64,
     left_out: usize,
+    /// Features that have no place in the set's CRS.
+    out_of_domain: usize,
     /// Where all features share an origin that none of the columns tells.
     origin: Option<Value>,
     essential: Vec<String>,
 }
 
+/// Where a tile lies, and the way there from the twin; none if they share a CRS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) forward: Option<&'a Transform>,
+    pub(crate) level: &'a Level,
+    pub(crate) tile: Tile,
+}
+
 impl<'a> LayerBuilder<'a> {
-    /// Starts the layer called `name`, in which lines may move by `tolerance` tile units.
-    pub(crate) fn new(
-        name: &str,
-        schema: &Schema,
-        data_origin: Option<DataOrigin>,
-        frame: &'a Frame,
-        tolerance: f64,
-    ) -> LayerBuilder<'a> {
+    /// Starts the layer of a collection, in which lines may move by `tolerance` tile units.
+    pub(crate) fn new(meta: &Collection, place: Place<'a>, tolerance: f64) -> LayerBuilder<'a> {
+        let schema = &meta.schema;
         let mut keys: Vec<String> = schema.columns.iter().map(|c| c.name.clone()).collect();
         let mut essential = vec![DataOrigin::ATTRIBUTE.to_owned()];
         essential.extend(label_column(schema).map(|column| column.name.clone()));
         let mut origin = None;
         if schema.position(DataOrigin::ATTRIBUTE).is_none() {
-            origin = data_origin.map(|o| Value::Text(o.as_str().to_owned()));
+            origin = meta.data_origin.map(|o| Value::Text(o.as_str().to_owned()));
             keys.push(DataOrigin::ATTRIBUTE.to_owned());
         }
         LayerBuilder {
-            layer: Layer::new(name, EXTENT, keys),
-            shaper: Shaper::new(frame, tolerance),
+            layer: Layer::new(meta.id.as_str(), EXTENT, keys),
+            place,
+            tolerance,
+            parts: Parts::default(),
+            shaper: Shaper::default(),
             floor: 0.0,
             left_out: 0,
+            out_of_domain: 0,
             origin,
             essential,
         }
@@ -77,31 +91,59 @@ impl<'a> LayerBuilder<'a> {
         let Some(geometry) = &feature.geometry else {
             return;
         };
-        let chance = chance(feature.id.get());
+        let Place {
+            forward,
+            level,
+            tile,
+        } = self.place;
+        if self.parts.set(geometry, forward).is_err() {
+            self.out_of_domain += 1;
+            return;
+        }
         let id = feature.id.get();
+        let chance = chance(id);
         let origin_key = feature.values.len() as u32;
         let origin = self.origin.as_ref();
-        let (floor, left_out) = (self.floor, &mut self.left_out);
+        let (layer, floor, left_out) = (&mut self.layer, self.floor, &mut self.left_out);
         self.shaper.shape(
-            geometry,
+            &self.parts,
             chance,
-            &mut self.layer,
-            Layer::geometry_mut,
-            |layer, shown| {
+            level,
+            &Tiles::one(tile),
+            self.tolerance,
+            &mut |_, shown, geometry| {
                 let importance = shown.pixels / chance;
                 if importance < floor {
-                    layer.drop_pending();
                     *left_out += 1;
                     return;
                 }
                 let values = (0..).zip(&feature.values);
                 let values = values.chain(origin.map(|origin| (origin_key, origin)));
-                layer.push(id, shown.kind, importance, values);
+                layer.push(id, shown.kind, importance, geometry, values);
             },
         );
         if self.layer.len() > FEATURE_LIMIT {
             self.shed();
         }
+    }
+
+    /// Adds a feature that was shaped before, with its values.
+    pub(crate) fn push(
+        &mut self,
+        id: FeatureId,
+        kind: GeometryType,
+        geometry: &[u8],
+        values: &[Value],
+    ) {
+        let origin_key = values.len() as u32;
+        let values = (0..).zip(values);
+        let values = values.chain(self.origin.iter().map(|origin| (origin_key, origin)));
+        self.layer.push(id.get(), kind, 0.0, geometry, values);
+    }
+
+    /// Appends the layer to a tile, with all that it has.
+    pub(crate) fn write_all(&self, tile: &mut Vec<u8>) {
+        self.layer.write(0.0, &|_| true, tile);
     }
 
     /// Raises the floor by doubling until the limit is kept. Where it ends up
@@ -131,12 +173,12 @@ impl<'a> LayerBuilder<'a> {
 ///    rising floor. So of many alike a fair share stays, the same share everywhere,
 ///    and nothing depends on the order in which features lie in the store.
 pub(crate) fn within_limit<'a, E>(
-    frame: &Frame,
+    tolerance: f64,
     byte_limit: usize,
     build: impl Fn(f64) -> Result<Vec<LayerBuilder<'a>>, E>,
 ) -> Result<VectorTile, E> {
     let mut sacrifices = Vec::new();
-    let mut layers = build(frame.tolerance())?;
+    let mut layers = build(tolerance)?;
     let mut bytes = encode(&layers, 0.0, false);
     if bytes.len() > byte_limit {
         layers = build(PIXEL)?;
@@ -172,7 +214,7 @@ pub(crate) fn within_limit<'a, E>(
         };
         tell(builder.left_out, "smallest features");
         tell(
-            builder.shaper.out_of_domain,
+            builder.out_of_domain,
             "features without a place in this grid",
         );
         tell(
@@ -214,7 +256,7 @@ fn lowest_floor(layers: &[LayerBuilder], byte_limit: usize) -> f64 {
 
 /// A number over 0 and up to 1 that belongs to a feature: as if drawn, but the
 /// same for ever.
-fn chance(id: u64) -> f64 {
+pub(crate) fn chance(id: u64) -> f64 {
     const STEPS: f64 = (1_u64 << 53) as f64;
     ((xxh3_64(&id.to_le_bytes()) >> 11) as f64 + 1.0) / STEPS
 }

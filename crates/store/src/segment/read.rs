@@ -34,6 +34,16 @@ pub(crate) struct Projection {
     rows: Vec<(ColumnType, Option<Target>)>,
 }
 
+impl Projection {
+    fn of(&self, position: Position) -> &[(ColumnType, Option<Target>)] {
+        if position.in_rows {
+            &self.rows
+        } else {
+            &self.places
+        }
+    }
+}
+
 impl Segment {
     /// Opens a segment and verifies its headers.
     pub(crate) fn open(
@@ -146,13 +156,22 @@ impl Segment {
         position: Position,
         projection: &Projection,
     ) -> Result<Feature, Error> {
-        let columns = if position.in_rows {
-            &projection.rows
-        } else {
-            &projection.places
-        };
+        let columns = projection.of(position);
         self.file(position)?
             .feature(position.offset, columns, projection.width)
+    }
+
+    /// The id of the feature at a position, and its values, which replace those in `values`.
+    pub(crate) fn values_at(
+        &self,
+        position: Position,
+        projection: &Projection,
+        values: &mut Vec<Value>,
+    ) -> Result<FeatureId, Error> {
+        let columns = projection.of(position);
+        let file = self.file(position)?;
+        let table = file.table(position.offset)?;
+        file.values(&table, position.offset, columns, projection.width, values)
     }
 
     /// Compares the boxes in the index with the header and the geometries with their boxes,
@@ -360,21 +379,37 @@ impl FgbFile {
         columns: &[(ColumnType, Option<Target>)],
         width: usize,
     ) -> Result<Feature, Error> {
-        let corrupt = |what: String| self.corrupt(offset, &what);
         let table = self.table(offset)?;
-        let id = self.id_of(&table, offset)?;
+        let mut values = Vec::new();
+        let id = self.values(&table, offset, columns, width, &mut values)?;
         let geometry = match table.geometry() {
-            Some(table) => Some(geometry::decode(&table, self.geometry_type, 0).map_err(corrupt)?),
+            Some(table) => Some(
+                geometry::decode(&table, self.geometry_type, 0)
+                    .map_err(|what| self.corrupt(offset, &what))?,
+            ),
             None => None,
         };
-        let mut values = vec![Value::Null; width];
-        let attributes = table.properties().map(|bytes| bytes.bytes());
-        encode::decode(attributes.unwrap_or_default(), columns, &mut values).map_err(corrupt)?;
         Ok(Feature {
             id,
             geometry,
             values,
         })
+    }
+
+    fn values(
+        &self,
+        table: &FeatureTable<'_>,
+        offset: u64,
+        columns: &[(ColumnType, Option<Target>)],
+        width: usize,
+        values: &mut Vec<Value>,
+    ) -> Result<FeatureId, Error> {
+        values.clear();
+        values.resize(width, Value::Null);
+        let attributes = table.properties().map(|bytes| bytes.bytes());
+        encode::decode(attributes.unwrap_or_default(), columns, values)
+            .map_err(|what| self.corrupt(offset, &what))?;
+        self.id_of(table, offset)
     }
 
     fn corrupt(&self, offset: u64, what: &str) -> Error {

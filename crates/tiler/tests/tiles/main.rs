@@ -5,5 +5,6 @@
 
 mod decode;
 mod difference;
+mod pyramid;
 mod raster;
 mod vector;

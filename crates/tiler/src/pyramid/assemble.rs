@@ -1,0 +1,135 @@
+//! The pieces of each tile to its bytes.
+
+use geodesy::TileMatrixSet;
+use model::Value;
+use store::CollectionView;
+
+use super::order::Order;
+use super::runs::{Merge, Runs, TilePieces};
+use super::{BuiltTile, PyramidOptions, PyramidSummary, threads};
+use crate::level::Level;
+use crate::vector::{LayerBuilder, Place};
+use crate::{Error, VectorTile, gzip, vector_tile};
+
+/// Pieces that are written as tiles at once, in bytes and in tiles, for each thread: many
+/// enough that nobody waits, few enough to fit into the cache of a small machine.
+const BATCH_BYTES: usize = 4 << 20;
+const BATCH_TILES: usize = 512;
+
+/// What a pyramid is made of.
+struct Assembler<'a> {
+    collections: &'a [CollectionView],
+    tms: &'a TileMatrixSet,
+    options: &'a PyramidOptions,
+    order: Order,
+}
+
+/// Gives `sink` the tiles of all pieces, in their order.
+pub(super) fn all<E: From<Error> + Send>(
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    options: &PyramidOptions,
+    order: Order,
+    runs: Runs,
+    summary: &mut PyramidSummary,
+    sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
+) -> Result<(), E> {
+    let assembler = Assembler {
+        collections,
+        tms,
+        options,
+        order,
+    };
+    let mut merge = runs.finish()?;
+    let mut batch = batch(&mut merge)?;
+    while !batch.is_empty() {
+        let (made, next) = threads::overlap(
+            || threads::map(batch, |pieces| assembler.tile(&pieces)),
+            || self::batch(&mut merge),
+        );
+        for tile in made {
+            if let Some((tile, features)) = tile? {
+                summary.tiles += 1;
+                summary.features += features;
+                sink(tile)?;
+            }
+        }
+        batch = next?;
+    }
+    Ok(())
+}
+
+fn batch(merge: &mut Merge) -> Result<Vec<TilePieces>, Error> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while bytes < BATCH_BYTES * threads::count() && batch.len() < BATCH_TILES * threads::count() {
+        let Some(pieces) = merge.next_tile()? else {
+            break;
+        };
+        bytes += pieces.bytes();
+        batch.push(pieces);
+    }
+    Ok(batch)
+}
+
+impl Assembler<'_> {
+    /// Returns a tile and how many features it shows; none if it shows nothing.
+    fn tile(&self, pieces: &TilePieces) -> Result<Option<(BuiltTile, u64)>, Error> {
+        let Some(tile) = self.order.tile(pieces.tile) else {
+            return Ok(None);
+        };
+        let limit = self.options.tile.byte_limit;
+        let (mut bytes, mut features) = (Vec::new(), 0);
+        if !pieces.is_overfull {
+            (bytes, features) = self.write(tile, pieces)?;
+        }
+        let mut sacrifices = Vec::new();
+        if pieces.is_overfull || bytes.len() > limit {
+            // What has to be given up is weighed in one place.
+            let made = vector_tile(self.collections, self.tms, tile, &self.options.tile)?;
+            VectorTile { bytes, sacrifices } = made;
+        }
+        Ok((!bytes.is_empty()).then(|| {
+            let tile = BuiltTile {
+                tile,
+                gzip: gzip(&bytes),
+                sacrifices,
+            };
+            (tile, features)
+        }))
+    }
+
+    fn write(&self, tile: model::TileCoord, pieces: &TilePieces) -> Result<(Vec<u8>, u64), Error> {
+        let level = Level::of(self.tms, tile.z()).ok_or_else(|| Error::NoSuchTile {
+            tms: self.tms.id.clone(),
+            tile,
+        })?;
+        let place = Place {
+            forward: None,
+            level: &level,
+            tile: [tile.x(), tile.y()],
+        };
+        let (mut bytes, mut features) = (Vec::new(), 0);
+        let mut values: Vec<Value> = Vec::new();
+        let mut current: Option<(u16, LayerBuilder<'_>)> = None;
+        for (key, geometry) in pieces.iter() {
+            let collection = &self.collections[usize::from(key.layer)];
+            let builder = match &mut current {
+                Some((layer, builder)) if *layer == key.layer => builder,
+                _ => {
+                    if let Some((_, builder)) = &current {
+                        builder.write_all(&mut bytes);
+                    }
+                    let builder = LayerBuilder::new(collection.meta(), place, 0.0);
+                    &mut current.insert((key.layer, builder)).1
+                }
+            };
+            let id = collection.values_at(key.place, &mut values)?;
+            builder.push(id, key.kind, geometry, &values);
+            features += 1;
+        }
+        if let Some((_, builder)) = &current {
+            builder.write_all(&mut bytes);
+        }
+        Ok((bytes, features))
+    }
+}
