@@ -65,9 +65,11 @@ impl Caller {
 
     /// The survey called `id`, as far as the caller may know.
     pub(crate) fn survey(&self, id: &str) -> Result<SurveyView, Problem> {
-        self.view
-            .survey(id)
-            .ok_or_else(|| Problem::no_collection(id))
+        let otherwise = || match self.collection(id) {
+            Ok(_) => Problem::not_found("survey", id, "It is a collection of features."),
+            Err(problem) => problem,
+        };
+        self.view.survey(id).ok_or_else(otherwise)
     }
 }
 

@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
-use crate::features::crs_of;
 use crate::geojson::{seven_decimals, write_json, write_members};
 use crate::params::{Checked, Parameters};
 use crate::problem::Problem;
@@ -246,11 +245,10 @@ pub(crate) fn place_of(app: &App, parameters: &Checked) -> Result<([f64; 2], [f6
             let Some([first, second]) = parameters.numbers::<2>("coords", COORDS)? else {
                 return Err(Problem::bad_parameter("coords", text, COORDS));
             };
-            let Some(code) = parameters.text("crs") else {
+            let Some(crs) = parameters.crs("crs")? else {
                 let allowed = "the CRS of coords, such as EPSG:3006";
                 return Err(Problem::missing_parameter("crs", allowed));
             };
-            let crs = crs_of("crs", code)?;
             let point = east_first(&crs, [first, second]);
             let bad = |_| Problem::bad_parameter("coords", text, COORDS);
             let at = Transform::new(&crs, app.twin_crs())?

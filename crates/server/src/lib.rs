@@ -2,9 +2,10 @@
 //!
 //! Read it in this order: `router` lists every route, `caller` turns a caller into a
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
-//! Each family of protocols has its own place: `features`, `tiles`, `terrain`,
-//! `heights` (with `picture`), `mesh`, `tiles3d`, `identify`, `styles`, `page`, `operation`. What happens around every request is in
-//! `layers`, and connections are in `serve`. Geometry is for other crates.
+//! Each family of protocols has its own place: `features`, `tiles` (vector), `surveys`
+//! (heights, rasters, points), `identify`, `styles`, `page`, `operation`. What happens
+//! around every request is in `layers`, and connections are in `serve`. Geometry is for
+//! other crates.
 
 mod app;
 mod cache;
@@ -12,27 +13,20 @@ mod caller;
 mod catalogue;
 mod class;
 mod content;
-mod difference;
 mod features;
 mod geojson;
-mod heights;
 mod identify;
 mod layers;
 mod links;
-mod mesh;
 mod operation;
 mod page;
 mod params;
-mod picture;
 mod problem;
 mod router;
 mod serve;
 mod styles;
 mod surveys;
-mod terrain;
 mod tiles;
-mod tiles3d;
-mod written;
 
 #[cfg(test)]
 mod tests;
@@ -42,11 +36,11 @@ use std::collections::BTreeMap;
 use model::CollectionId;
 
 pub use app::{App, Limits, OpenError};
-pub use heights::heights_json;
 pub use identify::answer_json;
 pub use page::has_map_page;
 pub use router::router;
 pub use serve::serve;
+pub use surveys::place::heights_json;
 
 /// What an operator says in `twin.toml` about how the twin is shown and to whom.
 #[derive(Debug, Clone, Default)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use geodesy::Crs;
 
 use crate::problem::Problem;
 
@@ -90,6 +91,14 @@ impl Checked {
             Some(numbers) => Ok(Some(numbers)),
             None => Err(Problem::bad_parameter(name, text, allowed)),
         }
+    }
+
+    /// The CRS that a parameter names, if it was given.
+    pub(crate) fn crs(&self, name: &str) -> Result<Option<Crs>, Problem> {
+        const ALLOWED: &str = "the code or OGC address of a CRS, such as EPSG:3006 or http://www.opengis.net/def/crs/OGC/1.3/CRS84";
+        let read =
+            |code| Crs::from_code(code).map_err(|_| Problem::bad_parameter(name, code, ALLOWED));
+        self.text(name).map(read).transpose()
     }
 
     /// Refuses a parameter that is planned but not there, rather than ignore it.

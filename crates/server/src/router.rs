@@ -9,11 +9,11 @@ use store::HeightKind;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::terrain::Family;
-use crate::{
-    difference, features, heights, identify, layers, mesh, operation, page, styles, surveys,
-    terrain, tiles, tiles3d,
+use crate::surveys::drawing::Family;
+use crate::surveys::{
+    difference_tiles, downloads, place, point_tiles, profile, quantized_mesh, raster_tiles, volume,
 };
+use crate::{features, identify, layers, operation, page, styles, tiles};
 
 /// Every path that there is, and who answers it.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -49,98 +49,107 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/tiles/{ids}/{z}/{x}/{file}", get(tiles::xyz_tile)),
         ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
-        ("/terrain/{file}", terrain::tilejson_of(Family::Terrain)),
-        ("/terrain/{survey}/layer.json", get(mesh::layer)),
+        (
+            "/terrain/{file}",
+            raster_tiles::tilejson_of(Family::Terrain),
+        ),
+        ("/terrain/{survey}/layer.json", get(quantized_mesh::layer)),
         (
             "/terrain/{survey}/{z}/{x}/{file}",
-            terrain::tiles_of(Family::Terrain),
+            raster_tiles::tiles_of(Family::Terrain),
         ),
         (
             "/terrain/{survey}/{tms}/{z}/{x}/{file}",
-            terrain::tiles_in_sets_of(Family::Terrain),
+            raster_tiles::tiles_in_sets_of(Family::Terrain),
         ),
         // Heights of a survey at a place, along a line, in a polygon.
-        ("/terrain/{survey}/height", get(heights::height)),
-        ("/terrain/{survey}/profile", get(heights::section)),
+        ("/terrain/{survey}/height", get(place::height)),
+        ("/terrain/{survey}/profile", get(profile::section)),
         (
             "/terrain/{survey}/volume",
-            get(heights::volume_of_text).post(heights::volume_of_body),
+            get(volume::volume_of_text).post(volume::volume_of_body),
         ),
         // What changed between two surveys; {file} is EARLIER.json or Y.png, Y.webp.
-        ("/difference/{later}/{file}", get(difference::tilejson)),
+        (
+            "/difference/{later}/{file}",
+            get(difference_tiles::tilejson),
+        ),
         (
             "/difference/{later}/{earlier}/{z}/{x}/{file}",
-            get(difference::tile),
+            get(difference_tiles::tile),
         ),
         // Relief and other rasters of a survey.
-        ("/hillshade/{file}", terrain::tilejson_of(Family::Hillshade)),
+        (
+            "/hillshade/{file}",
+            raster_tiles::tilejson_of(Family::Hillshade),
+        ),
         (
             "/hillshade/{survey}/{z}/{x}/{file}",
-            terrain::tiles_of(Family::Hillshade),
+            raster_tiles::tiles_of(Family::Hillshade),
         ),
         (
             "/hillshade/{survey}/{tms}/{z}/{x}/{file}",
-            terrain::tiles_in_sets_of(Family::Hillshade),
+            raster_tiles::tiles_in_sets_of(Family::Hillshade),
         ),
-        ("/slope/{file}", terrain::tilejson_of(Family::Slope)),
+        ("/slope/{file}", raster_tiles::tilejson_of(Family::Slope)),
         (
             "/slope/{survey}/{z}/{x}/{file}",
-            terrain::tiles_of(Family::Slope),
+            raster_tiles::tiles_of(Family::Slope),
         ),
         (
             "/slope/{survey}/{tms}/{z}/{x}/{file}",
-            terrain::tiles_in_sets_of(Family::Slope),
+            raster_tiles::tiles_in_sets_of(Family::Slope),
         ),
-        ("/aspect/{file}", terrain::tilejson_of(Family::Aspect)),
+        ("/aspect/{file}", raster_tiles::tilejson_of(Family::Aspect)),
         (
             "/aspect/{survey}/{z}/{x}/{file}",
-            terrain::tiles_of(Family::Aspect),
+            raster_tiles::tiles_of(Family::Aspect),
         ),
         (
             "/aspect/{survey}/{tms}/{z}/{x}/{file}",
-            terrain::tiles_in_sets_of(Family::Aspect),
+            raster_tiles::tiles_in_sets_of(Family::Aspect),
         ),
-        ("/height/{file}", terrain::tilejson_of(Family::Height)),
+        ("/height/{file}", raster_tiles::tilejson_of(Family::Height)),
         (
             "/height/{survey}/{z}/{x}/{file}",
-            terrain::tiles_of(Family::Height),
+            raster_tiles::tiles_of(Family::Height),
         ),
         (
             "/height/{survey}/{tms}/{z}/{x}/{file}",
-            terrain::tiles_in_sets_of(Family::Height),
+            raster_tiles::tiles_in_sets_of(Family::Height),
         ),
         // Files of surveys, by range.
-        ("/surveys/{id}/points.copc.laz", get(surveys::points)),
+        ("/surveys/{id}/points.copc.laz", get(downloads::points)),
         (
             "/surveys/{id}/ground.tif",
-            surveys::grid(HeightKind::Terrain),
+            downloads::grid(HeightKind::Terrain),
         ),
         (
             "/surveys/{id}/surface.tif",
-            surveys::grid(HeightKind::Surface),
+            downloads::grid(HeightKind::Surface),
         ),
         (
             "/surveys/{id}/distance.tif",
-            surveys::grid(HeightKind::Distance),
+            downloads::grid(HeightKind::Distance),
         ),
-        ("/surveys/{id}/height.tif", get(surveys::height)),
+        ("/surveys/{id}/height.tif", get(downloads::height)),
         // 3D Tiles of a survey's points, 1.1 and 1.0 (OGC 22-025r4, 18-053r2).
-        ("/3dtiles/{survey}/tileset.json", get(tiles3d::tileset)),
+        ("/3dtiles/{survey}/tileset.json", get(point_tiles::tileset)),
         (
             "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
-            get(tiles3d::subtree),
+            get(point_tiles::subtree),
         ),
         (
             "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
-            get(tiles3d::points),
+            get(point_tiles::points),
         ),
         (
             "/3dtiles/{survey}/1.0/tileset.json",
-            get(tiles3d::tileset_1_0),
+            get(point_tiles::tileset_1_0),
         ),
         (
             "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
-            get(tiles3d::part_1_0),
+            get(point_tiles::part_1_0),
         ),
         // The click.
         ("/identify", get(identify::identify)),

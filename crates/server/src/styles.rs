@@ -18,7 +18,7 @@ use crate::features::link;
 use crate::page;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::terrain::OVERLAY_QUERY;
+use crate::surveys::drawing::OVERLAY_QUERY;
 use crate::tiles::LABELS_QUERY;
 use crate::{Ramp, Style};
 

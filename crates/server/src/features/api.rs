@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::content::{Caching, Content};
 use crate::params::{Parameters, json_only};
 use crate::problem::Problem;
-use crate::tiles3d;
+use crate::surveys::{downloads, point_tiles};
 
 /// Classes that hold. Features' core is not among them as long as `datetime` is refused.
 const CONFORMANCE: [&str; 8] = [
@@ -234,62 +234,62 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 61] = [
     (
         "/surveys/{id}/points.copc.laz",
         "Points of a survey as COPC, whole or by range of bytes",
-        crate::surveys::COPC,
+        downloads::COPC,
         &[],
     ),
     (
         "/surveys/{id}/ground.tif",
         "Ground of a survey as Cloud-Optimised GeoTIFF, whole or by range of bytes",
-        crate::surveys::COG,
+        downloads::COG,
         &[],
     ),
     (
         "/surveys/{id}/surface.tif",
         "Highest returns of a survey, likewise",
-        crate::surveys::COG,
+        downloads::COG,
         &[],
     ),
     (
         "/surveys/{id}/distance.tif",
         "Metres from the nearest measured ground, likewise: over zero was filled in",
-        crate::surveys::COG,
+        downloads::COG,
         &[],
     ),
     (
         "/surveys/{id}/height.tif",
         "Heights above ground of a survey, likewise",
-        crate::surveys::COG,
+        downloads::COG,
         &[],
     ),
     (
         "/3dtiles/{survey}/tileset.json",
         "Points of a survey as 3D Tiles 1.1",
         JSON,
-        &tiles3d::PARAMETERS,
+        &point_tiles::PARAMETERS,
     ),
     (
         "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
         "Which tiles there are, Z.subtree",
-        tiles3d::BINARY,
-        &tiles3d::PARAMETERS,
+        point_tiles::BINARY,
+        &point_tiles::PARAMETERS,
     ),
     (
         "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
         "Points of a tile, Z.glb",
-        tiles3d::GLB,
-        &tiles3d::PARAMETERS,
+        point_tiles::GLB,
+        &point_tiles::PARAMETERS,
     ),
     (
         "/3dtiles/{survey}/1.0/tileset.json",
         "Points of a survey as 3D Tiles 1.0",
         JSON,
-        &tiles3d::PARAMETERS,
+        &point_tiles::PARAMETERS,
     ),
     (
         "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
         "Tiles below one, Z.json, or its points, Z.pnts",
-        tiles3d::BINARY,
-        &tiles3d::PARAMETERS,
+        point_tiles::BINARY,
+        &point_tiles::PARAMETERS,
     ),
     (
         "/identify",

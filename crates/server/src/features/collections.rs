@@ -12,8 +12,8 @@ use crate::content::{Caching, Content};
 use crate::links::Base;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::surveys;
-use crate::terrain::Family;
+use crate::surveys::downloads;
+use crate::surveys::drawing::Family;
 
 /// Longitude and latitude, in that order: the CRS of all GeoJSON here.
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
@@ -180,7 +180,7 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
             let maps = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map";
             links.push(link(maps, json_type, url("/map/tiles"), "Shaded relief"));
             let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
-            links.push(link("enclosure", surveys::COPC, points, "Points as COPC"));
+            links.push(link("enclosure", downloads::COPC, points, "Points as COPC"));
             for (file, title) in [
                 ("ground.tif", "Ground as Cloud-Optimised GeoTIFF"),
                 ("surface.tif", "Highest returns as Cloud-Optimised GeoTIFF"),
@@ -194,7 +194,7 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 ),
             ] {
                 let raster = base.url(&format!("/surveys/{id}/{file}"));
-                links.push(link("enclosure", surveys::COG, raster, title));
+                links.push(link("enclosure", downloads::COG, raster, title));
             }
             let mesh = base.url(&format!("/terrain/{id}/layer.json"));
             links.push(link(

@@ -192,8 +192,8 @@ fn percent_encoded(text: &str) -> String {
 /// The `bbox` parameter in the twin's CRS.
 fn bounds_of(app: &App, parameters: &Checked) -> Result<Option<Bounds>, Problem> {
     const ALLOWED: &str = "four numbers, west,south,east,north, each minimum at most its maximum, in the CRS of bbox-crs";
-    let crs = match parameters.text("bbox-crs") {
-        Some(code) => crs_of("bbox-crs", code)?,
+    let crs = match parameters.crs("bbox-crs")? {
+        Some(crs) => crs,
         None => Crs::from_code("CRS84")?,
     };
     let Some(text) = parameters.text("bbox") else {
@@ -219,14 +219,6 @@ fn bounds_of(app: &App, parameters: &Checked) -> Result<Option<Bounds>, Problem>
         .bounds(&bounds)
         .map(Some)
         .map_err(|e| bad(e.to_string()))
-}
-
-/// The CRS that a parameter names.
-pub(crate) fn crs_of(parameter: &str, code: &str) -> Result<Crs, Problem> {
-    Crs::from_code(code).map_err(|_| {
-        let allowed = "the code or OGC address of a CRS, such as EPSG:3006 or http://www.opengis.net/def/crs/OGC/1.3/CRS84";
-        Problem::bad_parameter(parameter, code, allowed)
-    })
 }
 
 /// A coordinate pair of a bbox in map order, x to the east first.

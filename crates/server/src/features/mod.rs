@@ -6,4 +6,4 @@ mod items;
 
 pub(crate) use api::{api, conformance};
 pub(crate) use collections::{CRS84, collection, collections, crs_uri, link, schema};
-pub(crate) use items::{crs_of, item, items};
+pub(crate) use items::{item, items};

@@ -13,7 +13,8 @@ use crate::content::{Caching, Content};
 use crate::features::{CRS84, crs_uri, link};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::terrain::{self, Drawing, RELIEF_PARAMETERS, survey_of};
+use crate::surveys::drawing::{Drawing, RELIEF_PARAMETERS, relief};
+use crate::surveys::raster_tiles;
 use crate::tiles::{TILING_SCHEME, set_of};
 
 /// `GET /collections/ID/map/tiles/TMS/Z/ROW/COL`.
@@ -23,16 +24,16 @@ pub(crate) async fn map_tile(
     Path((id, tms, z, row, col)): Path<(String, String, String, String, String)>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let survey = survey_of(&caller, &id)?;
+    let survey = caller.survey(&id)?;
     let known = [&["f"], RELIEF_PARAMETERS].concat();
     let parameters = parameters.only(&known)?;
     let format = match parameters.format(&["png", "webp"])? {
         Some("webp") => ImageFormat::WebP,
         _ => ImageFormat::Png,
     };
-    let drawing = Drawing::Hillshade(terrain::relief(&parameters)?);
+    let drawing = Drawing::Hillshade(relief(&parameters)?);
     let address = [tms.as_str(), &z, &col, &row];
-    terrain::draw(&app, &caller, survey, drawing, address, format).await
+    raster_tiles::draw(&app, &caller, survey, drawing, address, format).await
 }
 
 /// `GET /collections/ID/map/tiles`.
@@ -42,7 +43,7 @@ pub(crate) async fn map_tilesets(
     Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    survey_of(&caller, &id)?;
+    caller.survey(&id)?;
     json_only(parameters)?;
     let sets = TileMatrixSet::all().iter();
     let list: Vec<Value> = sets.map(|set| describe(&app, &caller, &id, set)).collect();
@@ -63,7 +64,7 @@ pub(crate) async fn map_tileset(
     Path((id, tms)): Path<(String, String)>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let survey = survey_of(&caller, &id)?;
+    let survey = caller.survey(&id)?;
     let set = set_of(&tms)?;
     json_only(parameters)?;
     let mut document = describe(&app, &caller, &id, set);

@@ -15,18 +15,17 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use geodesy::Geoid;
-use model::{MAX_LEVEL, TileCoord, VerticalDatum, VoxelKey};
+use model::{MAX_LEVEL, TileCoord, VoxelKey};
 use store::SurveyView;
 use tiler::cloud::{self, Addresses, CloudOptions, HeightNote, PointColour};
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
-use crate::catalogue;
 use crate::content::{Caching, Content};
 use crate::params::Parameters;
 use crate::problem::{Path, Problem};
+use crate::surveys::ellipsoid::ellipsoidal_heights;
 
 /// What a caller may say of how points are shown.
 pub(crate) const PARAMETERS: [&str; 2] = ["color", "noise"];
@@ -132,7 +131,7 @@ impl<'a> Asked<'a> {
         id: String,
         parameters: Parameters,
     ) -> Result<Asked<'a>, Problem> {
-        let survey = survey_of(caller, &id)?;
+        let survey = caller.survey(&id)?;
         let parameters = parameters.only(&PARAMETERS)?;
         let colour = match parameters.text("color") {
             None => None,
@@ -245,43 +244,6 @@ impl<'a> Asked<'a> {
                 key.level, key.x, key.y, key.z
             ))),
         }
-    }
-}
-
-/// The survey called `id`, as far as the caller may know.
-pub(crate) fn survey_of(caller: &Caller, id: &str) -> Result<SurveyView, Problem> {
-    caller
-        .survey(id)
-        .map_err(|problem| match caller.collection(id) {
-            Ok(_) => Problem::not_found("survey", id, "It is a collection of features."),
-            Err(_) => problem,
-        })
-}
-
-/// What becomes of the heights of a survey for clients that take them to be above the
-/// ellipsoid, and in which words they are told.
-pub(crate) fn ellipsoidal_heights(geoid: Option<&Geoid>, survey: &SurveyView) -> HeightNote {
-    let vertical = &survey.meta().vertical;
-    let datum = catalogue::datum_text(vertical);
-    let fits = |geoid: &&Geoid| matches!(vertical, VerticalDatum::Known { code, .. } if code == geoid.vertical_code());
-    match geoid.filter(fits) {
-        Some(geoid) => HeightNote {
-            note: format!(
-                "Heights are above the ellipsoid: elevations in {datum}, raised by the geoid {}.",
-                geoid.name()
-            ),
-            datum,
-            geoid: Some(geoid.name().to_owned()),
-        },
-        None => HeightNote {
-            note: format!(
-                "Heights are elevations as delivered (datum: {datum}), not above the ellipsoid as \
-                 3D clients take them to be, since the server has no geoid grid for that datum: \
-                 in Sweden all is drawn some tens of metres too low."
-            ),
-            datum,
-            geoid: None,
-        },
     }
 }
 

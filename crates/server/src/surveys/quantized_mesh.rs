@@ -15,7 +15,7 @@ use crate::catalogue;
 use crate::content::{Caching, Content};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::tiles3d::{ellipsoidal_heights, survey_of};
+use crate::surveys::ellipsoid::ellipsoidal_heights;
 
 /// Media type of a tile.
 pub(crate) const QUANTIZED_MESH: &str = "application/vnd.quantized-mesh";
@@ -30,7 +30,7 @@ pub(crate) async fn layer(
     Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let survey = survey_of(&caller, &id)?;
+    let survey = caller.survey(&id)?;
     json_only(parameters)?;
     let entry = catalogue::find(app.settings(), &caller.view, &id)
         .ok_or_else(|| Problem::no_collection(&id))?;
@@ -75,7 +75,7 @@ pub(crate) async fn tile(
     caller: &Caller,
     [id, z, x, file]: [&str; 4],
 ) -> Result<Response, Problem> {
-    let survey = survey_of(caller, id)?;
+    let survey = caller.survey(id)?;
     let wrong = || {
         let remedy = "layer.json tells which tiles there are.";
         Problem::not_found("tile", &format!("{z}/{x}/{file}"), remedy)

@@ -6,18 +6,19 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use model::TileCoord;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{HeightKind, SurveyView};
-use tiler::{BEYOND_M, ElevationEncoding, ImageFormat, Lights, Relief, Shading, Theme};
+use tiler::{BEYOND_M, ElevationEncoding, ImageFormat};
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
-use crate::mesh;
-use crate::params::{Checked, Parameters};
+use crate::params::Parameters;
 use crate::problem::{Path, Problem};
+use crate::surveys::drawing::{Drawing, Family, legend, query_of};
+use crate::surveys::quantized_mesh;
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 
 /// What XYZ clients expect of an address, and what WebMercatorQuad says.
@@ -25,129 +26,6 @@ pub(crate) const TILE_SIZE_PX: u32 = 256;
 
 /// Deepest level that TileJSON promises: a pixel is 0.6 m in Sweden, about a cell.
 pub(crate) const MAX_ZOOM: u8 = 17;
-
-/// A kind of raster tiles, and the first part of their addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    Terrain,
-    Hillshade,
-    Slope,
-    Aspect,
-    Height,
-}
-
-impl Family {
-    pub(crate) const ALL: [Family; 5] = [
-        Family::Terrain,
-        Family::Hillshade,
-        Family::Slope,
-        Family::Aspect,
-        Family::Height,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Family::Terrain => "terrain",
-            Family::Hillshade => "hillshade",
-            Family::Slope => "slope",
-            Family::Aspect => "aspect",
-            Family::Height => "height",
-        }
-    }
-
-    /// Its name for people.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Family::Terrain => "Terrain-RGB",
-            Family::Hillshade => "Hillshade",
-            Family::Slope => "Slope",
-            Family::Aspect => "Aspect",
-            Family::Height => "Height above ground",
-        }
-    }
-
-    /// Parameters that choose how it is drawn.
-    fn parameters(self) -> &'static [&'static str] {
-        match self {
-            Family::Terrain => &[ENCODING],
-            Family::Hillshade => RELIEF_PARAMETERS,
-            Family::Slope | Family::Aspect | Family::Height => &[],
-        }
-    }
-}
-
-/// What is drawn of a survey.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Drawing {
-    Terrain(ElevationEncoding),
-    Hillshade(Relief),
-    Themed(Theme),
-}
-
-impl Drawing {
-    fn of(family: Family, parameters: &Checked) -> Result<Drawing, Problem> {
-        Ok(match family {
-            Family::Terrain => Drawing::Terrain(encoding(parameters)?),
-            Family::Hillshade => Drawing::Hillshade(relief(parameters)?),
-            Family::Slope => Drawing::Themed(Theme::Slope),
-            Family::Aspect => Drawing::Themed(Theme::Aspect),
-            Family::Height => Drawing::Themed(Theme::Height),
-        })
-    }
-}
-
-/// The parameter that chooses how elevations are told.
-const ENCODING: &str = "encoding";
-
-/// The parameters that choose how relief is painted and lit.
-const STYLE: &str = "style";
-const AZIMUTH: &str = "azimuth";
-const ALTITUDE: &str = "altitude";
-
-pub(crate) const RELIEF_PARAMETERS: &[&str] = &[STYLE, AZIMUTH, ALTITUDE];
-
-/// What chooses relief that is clear where the ground is level.
-pub(crate) const OVERLAY_QUERY: &str = "?style=overlay";
-
-fn encoding(parameters: &Checked) -> Result<ElevationEncoding, Problem> {
-    match parameters.text(ENCODING) {
-        None | Some("mapbox") => Ok(ElevationEncoding::Mapbox),
-        Some("terrarium") => Ok(ElevationEncoding::Terrarium),
-        Some(other) => Err(Problem::bad_parameter(
-            ENCODING,
-            other,
-            "mapbox or terrarium",
-        )),
-    }
-}
-
-/// Reads how relief shall be painted and lit.
-pub(crate) fn relief(parameters: &Checked) -> Result<Relief, Problem> {
-    let (shading, multi) = match parameters.text(STYLE) {
-        None | Some("grey") => (Shading::Grey, false),
-        Some("overlay") => (Shading::Overlay, false),
-        Some("multi") => (Shading::Grey, true),
-        Some("multi-overlay") => (Shading::Overlay, true),
-        Some(other) => {
-            let allowed = "grey, overlay, multi or multi-overlay";
-            return Err(Problem::bad_parameter(STYLE, other, allowed));
-        }
-    };
-    const AZIMUTHS: &str = "degrees from 0 to 360, or none with lights from several sides";
-    const ALTITUDES: &str = "degrees from 1 to 90";
-    let azimuth_deg = parameters.parsed(AZIMUTH, AZIMUTHS)?;
-    let altitude_deg = parameters.parsed(ALTITUDE, ALTITUDES)?;
-    // Either may be wrong; one at a time tells which.
-    let wrong = |name, allowed: &'static str| {
-        Problem::bad_parameter(name, parameters.text(name).unwrap_or_default(), allowed)
-    };
-    if multi && azimuth_deg.is_some() || Lights::from_options(azimuth_deg, None, multi).is_err() {
-        return Err(wrong(AZIMUTH, AZIMUTHS));
-    }
-    let lights = Lights::from_options(azimuth_deg, altitude_deg, multi);
-    let lights = lights.map_err(|_| wrong(ALTITUDE, ALTITUDES))?;
-    Ok(Relief { lights, shading })
-}
 
 /// `GET /FAMILY/SURVEY.json`.
 pub(crate) fn tilejson_of(family: Family) -> MethodRouter<App> {
@@ -168,9 +46,9 @@ pub(crate) fn tiles_of(family: Family) -> MethodRouter<App> {
                     caller: Caller,
                     Path((id, z, x, file)): Path<(String, String, String, String)>,
                     parameters: Parameters| {
-            if family == Family::Terrain && file.ends_with(mesh::ENDING) {
+            if family == Family::Terrain && file.ends_with(quantized_mesh::ENDING) {
                 parameters.only(&[])?;
-                return mesh::tile(&app, &caller, [&id, &z, &x, &file]).await;
+                return quantized_mesh::tile(&app, &caller, [&id, &z, &x, &file]).await;
             }
             let address = [WEB_MERCATOR, &z, &x, &file];
             tile(&app, &caller, family, &id, address, parameters).await
@@ -199,17 +77,29 @@ async fn tile(
     [tms, z, x, file]: [&str; 4],
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let survey = survey_of(caller, id)?;
+    let survey = caller.survey(id)?;
     let drawing = Drawing::of(family, &parameters.only(family.parameters())?)?;
-    let (y, format) = match file.rsplit_once('.') {
-        Some((y, "png")) => (y, ImageFormat::Png),
-        Some((y, "webp")) => (y, ImageFormat::WebP),
+    let (y, format) = row_and_format(file)?;
+    draw(app, caller, survey, drawing, [tms, z, x, y], format).await
+}
+
+/// Reads the last part of an address, `Y.png` or `Y.webp`.
+pub(crate) fn row_and_format(file: &str) -> Result<(&str, ImageFormat), Problem> {
+    match file.rsplit_once('.') {
+        Some((y, "png")) => Ok((y, ImageFormat::Png)),
+        Some((y, "webp")) => Ok((y, ImageFormat::WebP)),
         _ => {
             let remedy = "These tiles end in .png or .webp.";
-            return Err(Problem::not_found("tile", file, remedy));
+            Err(Problem::not_found("tile", file, remedy))
         }
-    };
-    draw(app, caller, survey, drawing, [tms, z, x, y], format).await
+    }
+}
+
+pub(crate) fn media_type(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "image/png",
+        ImageFormat::WebP => "image/webp",
+    }
 }
 
 /// Answers with a tile; a flat one beyond the survey.
@@ -235,14 +125,13 @@ pub(crate) async fn draw(
         // One for all that lies beyond: nobody can fill the cache with them.
         (content_hash([(how.as_str(), 1)]), first_tile())
     };
-    let (kind, media_type) = match format {
-        ImageFormat::Png => ("raster.png", "image/png"),
-        ImageFormat::WebP => ("raster.webp", "image/webp"),
-    };
     let key = TileKey {
         class: caller.class,
         content,
-        kind,
+        kind: match format {
+            ImageFormat::Png => "raster.png",
+            ImageFormat::WebP => "raster.webp",
+        },
         tms: &tms.id,
         tile: place,
     };
@@ -257,7 +146,7 @@ pub(crate) async fn draw(
             }
             Drawing::Themed(theme) => tiler::themed_tile(&survey, theme, tms, tile, size, format),
         }?;
-        Ok(Some(Content::new(media_type, bytes)))
+        Ok(Some(Content::new(media_type(format), bytes)))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {
         Some(content) => caller.answer(content.clone(), Caching::Minute).await,
@@ -281,7 +170,7 @@ async fn tilejson(
     let Some(id) = file.strip_suffix(".json") else {
         return Err(Problem::no_such_page(&format!("/{name}/{file}")));
     };
-    let survey = survey_of(caller, id)?;
+    let survey = caller.survey(id)?;
     let known = [&["f"], family.parameters()].concat();
     let parameters = parameters.only(&known)?;
     parameters.format(&["json"])?;
@@ -323,43 +212,4 @@ async fn tilejson(
     caller
         .answer(Content::json(&document), Caching::Revalidate)
         .await
-}
-
-/// What tiles must be asked for with, to be drawn as these parameters say. They have been
-/// read as words and numbers, which need no escaping but for a plus, which says nothing.
-fn query_of(family: Family, parameters: &Checked) -> String {
-    let given = family.parameters().iter().filter_map(|name| {
-        let value = parameters.text(name)?;
-        Some(format!("{name}={}", value.replace('+', "")))
-    });
-    let given: Vec<String> = given.collect();
-    if given.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", given.join("&"))
-    }
-}
-
-/// Values and their colours.
-fn legend(theme: Theme) -> Value {
-    let (stops, unit) = theme.legend();
-    let stops = stops.iter().map(|(value, [r, g, b, a])| {
-        json!({ "value": value, "colour": format!("#{r:02x}{g:02x}{b:02x}{a:02x}") })
-    });
-    json!({ "unit": unit, "stops": stops.collect::<Vec<_>>() })
-}
-
-/// The visible survey of this name.
-pub(crate) fn survey_of(caller: &Caller, id: &str) -> Result<SurveyView, Problem> {
-    caller
-        .survey(id)
-        .map_err(|problem| no_heights(caller, id, problem))
-}
-
-/// A visible collection of features was asked for heights.
-pub(crate) fn no_heights(caller: &Caller, id: &str, problem: Problem) -> Problem {
-    match caller.collection(id) {
-        Ok(_) => Problem::not_found("survey", id, "It is a collection of features."),
-        Err(_) => problem,
-    }
 }

@@ -9,13 +9,13 @@ use tiler::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, ImageFormat};
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
 use crate::caller::Caller;
+use crate::catalogue;
 use crate::content::{Caching, Content};
-use crate::heights::{height_kind, survey_of};
 use crate::params::Parameters;
 use crate::problem::{Path, Problem};
-use crate::terrain::{MAX_ZOOM, TILE_SIZE_PX};
+use crate::surveys::answers::{about, height_kind};
+use crate::surveys::raster_tiles::{MAX_ZOOM, TILE_SIZE_PX, media_type, row_and_format};
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
-use crate::{catalogue, heights};
 
 /// The parameter that chooses terrain or surface.
 const HEIGHTS: &str = "heights";
@@ -30,14 +30,7 @@ pub(crate) async fn tile(
     let (later, earlier) = both(&caller, &later, &earlier)?;
     let kind = height_kind(&parameters.only(&[HEIGHTS])?)?;
     check_datums(&later, &earlier)?;
-    let (y, format, media_type) = match file.rsplit_once('.') {
-        Some((y, "png")) => (y, ImageFormat::Png, "image/png"),
-        Some((y, "webp")) => (y, ImageFormat::WebP, "image/webp"),
-        _ => {
-            let remedy = "These tiles end in .png or .webp.";
-            return Err(Problem::not_found("tile", &file, remedy));
-        }
-    };
+    let (y, format) = row_and_format(&file)?;
     let tms = set_of(WEB_MERCATOR)?;
     let tile = address_of(tms, &z, &x, y)?;
     for survey in [&later, &earlier] {
@@ -65,7 +58,7 @@ pub(crate) async fn tile(
     let make = app.compute(move || {
         let size = TILE_SIZE_PX;
         let bytes = tiler::difference_tile(&later, &earlier, kind, tms, tile, size, format)?;
-        Ok(Some(Content::new(media_type, bytes)))
+        Ok(Some(Content::new(media_type(format), bytes)))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {
         Some(content) => caller.answer(content.clone(), Caching::Minute).await,
@@ -124,8 +117,8 @@ pub(crate) async fn tilejson(
         "maxzoom": MAX_ZOOM,
         "tileSize": TILE_SIZE_PX,
         "tvilling:heights": heights_name,
-        "tvilling:later": heights::about(later.meta()),
-        "tvilling:earlier": heights::about(earlier.meta()),
+        "tvilling:later": about(later.meta()),
+        "tvilling:earlier": about(earlier.meta()),
         "tvilling:clear_below_m": CLEAR_BELOW_M,
         "tvilling:legend": { "unit": "m", "fell": fell, "rose": rose },
     });
@@ -136,7 +129,7 @@ pub(crate) async fn tilejson(
 }
 
 fn both(caller: &Caller, later: &str, earlier: &str) -> Result<(SurveyView, SurveyView), Problem> {
-    Ok((survey_of(caller, later)?, survey_of(caller, earlier)?))
+    Ok((caller.survey(later)?, caller.survey(earlier)?))
 }
 
 fn check_datums(later: &SurveyView, earlier: &SurveyView) -> Result<(), Problem> {
