@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use model::{Bounds, DataOrigin, Grid, GridFrame, Survey, VerticalDatum};
 use store::{HeightKind, Overviews, RasterFormat, RasterWriter, Samples, SurveyView};
 
+use crate::Error;
 use crate::relief::{Lights, Shader, aspect_deg, slope_deg, slopes};
-use crate::{Error, Product};
 
 /// Cells along the sides of a block that is worked on at a time, rows and columns: whole
 /// tiles of the file, and some tens of megabytes.
@@ -16,8 +16,39 @@ const BLOCK_COLUMNS: usize = 4096;
 /// Most cells of a file: 32 GiB before compression, Gotland at half a metre.
 const CELLS_MAX: f64 = (1_u64 << 33) as f64;
 
-/// See [`crate::write_raster`].
-pub(crate) fn write(
+/// What of a survey is written to a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Product {
+    /// Elevation of the bare ground, in metres.
+    Ground,
+    /// Elevation of the highest returns, in metres.
+    Surface,
+    /// Height of the highest returns above ground, in metres.
+    Height,
+    /// How far the nearest measured ground is, in metres: what is over zero was filled in.
+    Distance,
+    /// Slope of the ground, in degrees, after Horn (1981).
+    Slope,
+    /// Where the ground faces, downhill, in degrees clockwise from the grid's north; without
+    /// a value where it is level.
+    Aspect,
+    /// Shaded relief of the ground: 1, where no light falls, to 255, where it falls straight.
+    Hillshade(Lights),
+}
+
+/// Writes what a survey's grids show to a new Cloud-Optimised GeoTIFF, and returns where its
+/// cells lie. `done` is told of cells as they are finished.
+///
+/// Cells are those of the survey, or of `cell_size_m` from the same north-west corner: the
+/// survey's overview where there is one of that size, and else bilinear between the cells of
+/// the coarsest that is fine enough. Slopes are those between cells of the file. Memory is
+/// that of some tiles; cells lie in a temporary file beside `out` until they are written.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if there were over 2³³ cells; [`Error::Store`] if reading the survey
+/// failed, or writing, also if `out` exists.
+pub fn write_raster(
     survey: &SurveyView,
     product: Product,
     cell_size_m: Option<f64>,

@@ -5,8 +5,9 @@ use image::ExtendedColorType;
 use model::TileCoord;
 use store::{HeightKind, SurveyView};
 
-use crate::raster::{Scene, Values, elevations};
-use crate::{Error, ImageFormat};
+use crate::Error;
+use crate::format::ImageFormat;
+use crate::scene::{Scene, Values, elevations};
 
 /// Differences nearer to zero than this are clear, in metres: twice the standard uncertainty
 /// of the difference of two good surveys, each of 5 cm, rounded up. Less is mostly noise.
@@ -27,32 +28,16 @@ pub struct DifferenceClass {
 /// drawn; both ramps grow darker, and are told apart by those who do not see red or green
 /// (ColorBrewer's RdBu).
 pub const DIFFERENCE_CLASSES: [DifferenceClass; 5] = [
-    DifferenceClass {
-        from_m: CLEAR_BELOW_M,
-        rose: [209, 229, 240],
-        fell: [253, 219, 199],
-    },
-    DifferenceClass {
-        from_m: 0.5,
-        rose: [146, 197, 222],
-        fell: [244, 165, 130],
-    },
-    DifferenceClass {
-        from_m: 1.0,
-        rose: [67, 147, 195],
-        fell: [214, 96, 77],
-    },
-    DifferenceClass {
-        from_m: 2.0,
-        rose: [33, 102, 172],
-        fell: [178, 24, 43],
-    },
-    DifferenceClass {
-        from_m: 5.0,
-        rose: [5, 48, 97],
-        fell: [103, 0, 31],
-    },
+    class(CLEAR_BELOW_M, [209, 229, 240], [253, 219, 199]),
+    class(0.5, [146, 197, 222], [244, 165, 130]),
+    class(1.0, [67, 147, 195], [214, 96, 77]),
+    class(2.0, [33, 102, 172], [178, 24, 43]),
+    class(5.0, [5, 48, 97], [103, 0, 31]),
 ];
+
+const fn class(from_m: f64, rose: [u8; 3], fell: [u8; 3]) -> DifferenceClass {
+    DifferenceClass { from_m, rose, fell }
+}
 
 /// Makes a tile of the difference of two surveys: `later` less `earlier`, in the classes of
 /// [`DIFFERENCE_CLASSES`]; clear below [`CLEAR_BELOW_M`] and where either has no data.

@@ -5,6 +5,9 @@
 //! `parts` and `shapes` (a geometry's way into them) with `simplify`, `clip` and `rings`,
 //! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
 //!
+//! Raster tiles take what a survey knows around their pixels from `scene`, and are painted in
+//! `raster` and, of two surveys, in `difference`; `coverage` writes whole grids to files.
+//!
 //! `pyramid` makes all tiles of many levels at once, of the same parts.
 //!
 //! `cloud` makes 3D Tiles of a survey's points, and `mesh` terrain of its ground.
@@ -15,6 +18,7 @@ mod clip;
 pub mod cloud;
 mod coverage;
 mod difference;
+mod format;
 mod label;
 mod level;
 pub mod mesh;
@@ -25,20 +29,26 @@ mod pyramid;
 mod raster;
 mod relief;
 mod rings;
+mod scene;
 mod shapes;
 mod simplify;
 mod theme;
 mod vector;
 
 use geodesy::{Crs, TileMatrixSet, Transform};
-use model::{Bounds, GridFrame, TileCoord};
-use store::{CollectionView, HeightKind, SurveyView};
+use model::{Bounds, TileCoord};
+use store::CollectionView;
 
 use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
 
+pub use crate::coverage::{Product, write_raster};
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
+pub use crate::format::ImageFormat;
 pub use crate::pyramid::{BuiltTile, PyramidOptions, PyramidSummary, build_pyramid};
+pub use crate::raster::{
+    BEYOND_M, ElevationEncoding, Relief, Shading, hillshade_tile, terrain_rgb_tile, themed_tile,
+};
 pub use crate::relief::Lights;
 pub use crate::theme::{Stop, Theme};
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
@@ -222,145 +232,6 @@ fn query_box(
         .ok()
         .and_then(|common| back.bounds(&common).ok())
         .or(Some(*all))
-}
-
-/// File format of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ImageFormat {
-    /// PNG.
-    Png,
-    /// Lossless WebP.
-    WebP,
-}
-
-/// How shaded relief is painted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shading {
-    /// Grey, opaque wherever there is data.
-    Grey,
-    /// To be laid over a map: black in the shade and white in the light, the more opaque
-    /// the further from level ground, which is clear.
-    Overlay,
-}
-
-/// How shaded relief is lit and painted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Relief {
-    /// Where the light comes from.
-    pub lights: Lights,
-    /// How it is painted.
-    pub shading: Shading,
-}
-
-/// Makes a shaded relief tile: grey with alpha, transparent without data.
-///
-/// Slopes are true to the ground in every set, and lights stand around the twin's grid.
-/// Neighbouring tiles join without a seam.
-///
-/// # Errors
-///
-/// [`Error::NoSuchTile`] if the set has no such tile; [`Error::Image`] if `size_px` is
-/// 0 or over 2048; else those of reading and transforming.
-pub fn hillshade_tile(
-    survey: &SurveyView,
-    kind: HeightKind,
-    tms: &TileMatrixSet,
-    tile: TileCoord,
-    size_px: u32,
-    format: ImageFormat,
-    relief: Relief,
-) -> Result<Vec<u8>, Error> {
-    raster::hillshade(survey, kind, tms, tile, size_px, format, relief)
-}
-
-/// How an elevation is told in red, green and blue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ElevationEncoding {
-    /// Mapbox's: −10 000 m + (R · 65 536 + G · 256 + B) · 0.1 m.
-    Mapbox,
-    /// Terrarium's: R · 256 + G + B / 256 − 32 768 m.
-    Terrarium,
-}
-
-/// The elevation that terrain-RGB tiles tell where there is no data.
-pub const BEYOND_M: f32 = 0.0;
-
-/// Makes a terrain-RGB tile; [`BEYOND_M`] where there is no data.
-///
-/// Elevations are in the survey's own vertical datum, in the steps of the encoding, each for
-/// the middle of its pixel.
-///
-/// # Errors
-///
-/// As [`hillshade_tile`].
-pub fn terrain_rgb_tile(
-    survey: &SurveyView,
-    kind: HeightKind,
-    tms: &TileMatrixSet,
-    tile: TileCoord,
-    size_px: u32,
-    format: ImageFormat,
-    encoding: ElevationEncoding,
-) -> Result<Vec<u8>, Error> {
-    raster::terrain_rgb(survey, kind, tms, tile, size_px, format, encoding)
-}
-
-/// Makes a tile in the colours of a theme's legend, transparent without data.
-///
-/// # Errors
-///
-/// As [`hillshade_tile`].
-pub fn themed_tile(
-    survey: &SurveyView,
-    theme: Theme,
-    tms: &TileMatrixSet,
-    tile: TileCoord,
-    size_px: u32,
-    format: ImageFormat,
-) -> Result<Vec<u8>, Error> {
-    raster::themed(survey, theme, tms, tile, size_px, format)
-}
-
-/// What of a survey is written to a file.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Product {
-    /// Elevation of the bare ground, in metres.
-    Ground,
-    /// Elevation of the highest returns, in metres.
-    Surface,
-    /// Height of the highest returns above ground, in metres.
-    Height,
-    /// How far the nearest measured ground is, in metres: what is over zero was filled in.
-    Distance,
-    /// Slope of the ground, in degrees, after Horn (1981).
-    Slope,
-    /// Where the ground faces, downhill, in degrees clockwise from the grid's north; without
-    /// a value where it is level.
-    Aspect,
-    /// Shaded relief of the ground: 1, where no light falls, to 255, where it falls straight.
-    Hillshade(Lights),
-}
-
-/// Writes what a survey's grids show to a new Cloud-Optimised GeoTIFF, and returns where its
-/// cells lie. `done` is told of cells as they are finished.
-///
-/// Cells are those of the survey, or of `cell_size_m` from the same north-west corner: the
-/// survey's overview where there is one of that size, and else bilinear between the cells of
-/// the coarsest that is fine enough. Slopes are those between cells of the file. Memory is
-/// that of some tiles; cells lie in a temporary file beside `out` until they are written.
-///
-/// # Errors
-///
-/// [`Error::Refused`] if there were over 2³³ cells; [`Error::Store`] if reading the survey
-/// failed, or writing, also if `out` exists.
-pub fn write_raster(
-    survey: &SurveyView,
-    product: Product,
-    cell_size_m: Option<f64>,
-    out: &std::path::Path,
-    done: &mut dyn FnMut(u64),
-) -> Result<GridFrame, Error> {
-    coverage::write(survey, product, cell_size_m, out, done)
 }
 
 /// The ways from the twin's CRS to the set's, and back; none if they are the same.
