@@ -90,6 +90,21 @@ fn append(all: &mut PointBatch, points: &PointBatch, which: impl IntoIterator<It
     }
 }
 
+/// A change for [`made`]: the file says in WKT what its coordinates are.
+pub(crate) fn says_wkt(wkt: &str) -> impl Fn(&mut las::Builder) {
+    // The specification wants a NUL at the end.
+    let data = format!("{wkt}\0").into_bytes();
+    move |builder| {
+        builder.has_wkt_crs = true;
+        builder.vlrs.push(las::Vlr {
+            user_id: "LASF_Projection".to_owned(),
+            record_id: 2112,
+            description: String::new(),
+            data: data.clone(),
+        });
+    }
+}
+
 /// A LAS or LAZ file with points on a slope, made by las-rs.
 pub(crate) fn made(
     format: u8,

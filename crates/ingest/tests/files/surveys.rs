@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ingest::{Error, SurveyOptions, SurveyReader, SurveySummary, VerticalSource};
 use model::{PointBatch, VerticalDatum};
 
-use crate::common::{all_points, crs, in_order, made, shared, write};
+use crate::common::{all_points, crs, in_order, made, says_wkt, shared, write};
 
 fn options(target: &str, crs_code: Option<&str>) -> SurveyOptions {
     SurveyOptions {
@@ -353,16 +353,7 @@ fn the_ground_of_delft_is_found_without_its_classification() {
 }
 
 fn with_wkt(code: &str) -> Vec<u8> {
-    let wkt = crs(code).wkt1().unwrap();
-    made(6, true, 100, &|builder| {
-        builder.has_wkt_crs = true;
-        builder.vlrs.push(las::Vlr {
-            user_id: "LASF_Projection".to_owned(),
-            record_id: 2112,
-            description: String::new(),
-            data: wkt.clone().into_bytes(),
-        });
-    })
+    made(6, true, 100, &says_wkt(&crs(code).wkt1().unwrap()))
 }
 
 /// GeoTIFF keys with short values.

@@ -8,7 +8,7 @@ use geodesy::Crs;
 use ingest::{Error, SurveyOptions, SurveyReader, VerticalSource};
 use model::{PointBatch, VerticalDatum};
 
-use crate::common::{all_points, crs, made, shared, write};
+use crate::common::{all_points, crs, made, says_wkt, shared, write};
 
 fn options(vertical: Option<VerticalSource>, geoid: Option<PathBuf>) -> SurveyOptions {
     SurveyOptions {
@@ -25,15 +25,7 @@ fn grid() -> Option<PathBuf> {
 
 /// A file of a hundred points near Uppsala, which says in WKT what its coordinates are.
 fn file(folder: &Path, name: &str, wkt: &str) -> PathBuf {
-    let bytes = made(6, false, 100, &|builder| {
-        builder.has_wkt_crs = true;
-        builder.vlrs.push(las::Vlr {
-            user_id: "LASF_Projection".to_owned(),
-            record_id: 2112,
-            description: String::new(),
-            data: format!("{wkt}\0").into_bytes(),
-        });
-    });
+    let bytes = made(6, false, 100, &says_wkt(wkt));
     write(folder, name, &bytes)
 }
 
