@@ -9,6 +9,7 @@
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { expect, report } from '../checks.mjs';
 import { AXE, withBrowser } from './browser.mjs';
 
 const [baseUrl, folder, flag, at] = process.argv.slice(2);
@@ -23,17 +24,6 @@ const PATIENCE_MS = 60_000;
 mkdirSync(folder, { recursive: true });
 
 const axe = readFileSync(AXE, 'utf8');
-const faults = [];
-let held = 0;
-function expect(holds, sentence) {
-  if (holds) {
-    held += 1;
-    console.log(`ok    ${sentence}`);
-  } else {
-    console.log(`FAULT ${sentence}`);
-    faults.push(sentence);
-  }
-}
 
 /** A place in the middle of the road of which most is known: it has signs and planned works, and counted traffic if one has. */
 async function busyRoad() {
@@ -290,5 +280,4 @@ await withBrowser(async (open) => {
 });
 
 console.log(`screenshots are in ${folder}`);
-console.log(`${held} passed, ${faults.length} failed`);
-if (faults.length > 0) process.exitCode = 1;
+report();
