@@ -10,9 +10,11 @@ use store::HeightKind;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::surveys::drawing::Family;
+use crate::surveys::point_tiles::Part;
 use crate::surveys::{
     difference_tiles, downloads, place, point_tiles, profile, quantized_mesh, raster_tiles, volume,
 };
+use crate::tiles::TilesetKind;
 use crate::{features, identify, layers, operation, page, styles, tiles};
 
 /// Every path that there is, and who answers it.
@@ -30,18 +32,30 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         // OGC API – Tiles (20-057), vector.
         ("/tileMatrixSets", get(tiles::sets)),
         ("/tileMatrixSets/{tms}", get(tiles::set)),
-        ("/collections/{id}/tiles", get(tiles::tilesets)),
-        ("/collections/{id}/tiles/{tms}", get(tiles::tileset)),
+        (
+            "/collections/{id}/tiles",
+            tiles::tilesets(TilesetKind::Vector),
+        ),
+        (
+            "/collections/{id}/tiles/{tms}",
+            tiles::tileset(TilesetKind::Vector),
+        ),
         (
             "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
             get(tiles::ogc_tile),
         ),
         // And maps: shaded relief of surveys.
-        ("/collections/{id}/map/tiles", get(tiles::map_tilesets)),
-        ("/collections/{id}/map/tiles/{tms}", get(tiles::map_tileset)),
+        (
+            "/collections/{id}/map/tiles",
+            tiles::tilesets(TilesetKind::Map),
+        ),
+        (
+            "/collections/{id}/map/tiles/{tms}",
+            tiles::tileset(TilesetKind::Map),
+        ),
         (
             "/collections/{id}/map/tiles/{tms}/{z}/{row}/{col}",
-            get(tiles::map_tile),
+            get(raster_tiles::map_tile),
         ),
         // XYZ and TileJSON 3, vector; {file} is Y.mvt or ID[,ID…].json.
         ("/tiles.json", get(tiles::tilejson_of_all)),
@@ -134,22 +148,25 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         ("/surveys/{id}/height.tif", get(downloads::height)),
         // 3D Tiles of a survey's points, 1.1 and 1.0 (OGC 22-025r4, 18-053r2).
-        ("/3dtiles/{survey}/tileset.json", get(point_tiles::tileset)),
+        (
+            "/3dtiles/{survey}/tileset.json",
+            point_tiles::whole(Part::Tileset),
+        ),
         (
             "/3dtiles/{survey}/subtrees/{level}/{x}/{y}/{file}",
-            get(point_tiles::subtree),
+            point_tiles::one_of(&[Part::Subtree]),
         ),
         (
             "/3dtiles/{survey}/points/{level}/{x}/{y}/{file}",
-            get(point_tiles::points),
+            point_tiles::one_of(&[Part::Glb]),
         ),
         (
             "/3dtiles/{survey}/1.0/tileset.json",
-            get(point_tiles::tileset_1_0),
+            point_tiles::whole(Part::Tileset1x0),
         ),
         (
             "/3dtiles/{survey}/1.0/{level}/{x}/{y}/{file}",
-            get(point_tiles::part_1_0),
+            point_tiles::one_of(&[Part::Below1x0, Part::Pnts]),
         ),
         // The click.
         ("/identify", get(identify::identify)),

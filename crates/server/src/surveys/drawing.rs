@@ -85,7 +85,7 @@ const STYLE: &str = "style";
 const AZIMUTH: &str = "azimuth";
 const ALTITUDE: &str = "altitude";
 
-pub(crate) const RELIEF_PARAMETERS: &[&str] = &[STYLE, AZIMUTH, ALTITUDE];
+const RELIEF_PARAMETERS: &[&str] = &[STYLE, AZIMUTH, ALTITUDE];
 
 /// What chooses relief that is clear where the ground is level.
 pub(crate) const OVERLAY_QUERY: &str = "?style=overlay";
@@ -103,7 +103,7 @@ fn encoding(parameters: &Checked) -> Result<ElevationEncoding, Problem> {
 }
 
 /// Reads how relief shall be painted and lit.
-pub(crate) fn relief(parameters: &Checked) -> Result<Relief, Problem> {
+fn relief(parameters: &Checked) -> Result<Relief, Problem> {
     let (shading, multi) = match parameters.text(STYLE) {
         None | Some("grey") => (Shading::Grey, false),
         Some("overlay") => (Shading::Overlay, false),

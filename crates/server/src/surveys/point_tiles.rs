@@ -15,6 +15,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 use model::{MAX_LEVEL, TileCoord, VoxelKey};
 use store::SurveyView;
 use tiler::cloud::{self, Addresses, CloudOptions, HeightNote, PointColour};
@@ -35,83 +36,130 @@ pub(crate) const GLB: &str = "model/gltf-binary";
 /// Neither subtrees nor `pnts` have a type of their own.
 pub(crate) const BINARY: &str = "application/octet-stream";
 
-/// `GET /3dtiles/SURVEY/tileset.json`.
-pub(crate) async fn tileset(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let asked = Asked::new(&app, &caller, id, parameters)?;
-    let query = asked.query();
-    let addresses = Addresses {
-        content: format!("points/{{level}}/{{x}}/{{y}}/{{z}}.glb{query}"),
-        subtree: format!("subtrees/{{level}}/{{x}}/{{y}}/{{z}}.subtree{query}"),
-    };
-    let make = move |survey: &SurveyView, options: &CloudOptions, heights: &HeightNote| {
-        cloud::tileset(survey, options, &addresses, heights).map(Some)
-    };
-    asked.answer("tileset", JSON, VoxelKey::ROOT, make).await
+/// What there is of a survey in 3D Tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The document of 1.1.
+    Tileset,
+    /// Which tiles there are, in 1.1.
+    Subtree,
+    /// Points of a tile, in 1.1.
+    Glb,
+    /// The document of 1.0: the upper levels.
+    Tileset1x0,
+    /// Levels below a tile, in 1.0.
+    Below1x0,
+    /// Points of a tile, in 1.0.
+    Pnts,
 }
 
-/// `GET /3dtiles/SURVEY/subtrees/LEVEL/X/Y/Z.subtree`.
-pub(crate) async fn subtree(
-    State(app): State<App>,
-    caller: Caller,
-    Path((id, level, x, y, file)): Path<(String, String, String, String, String)>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let asked = Asked::new(&app, &caller, id, parameters)?;
-    let key = key_of(&level, &x, &y, &file, ".subtree")?;
-    let make = move |survey: &SurveyView, options: &CloudOptions, _: &HeightNote| {
-        cloud::subtree(survey, options, key)
-    };
-    asked.answer("subtree", BINARY, key, make).await
-}
-
-/// `GET /3dtiles/SURVEY/points/LEVEL/X/Y/Z.glb`.
-pub(crate) async fn points(
-    State(app): State<App>,
-    caller: Caller,
-    Path((id, level, x, y, file)): Path<(String, String, String, String, String)>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let asked = Asked::new(&app, &caller, id, parameters)?;
-    let key = key_of(&level, &x, &y, &file, ".glb")?;
-    let make = move |survey: &SurveyView, options: &CloudOptions, _: &HeightNote| {
-        cloud::glb(survey, options, key)
-    };
-    asked.answer("glb", GLB, key, make).await
-}
-
-/// `GET /3dtiles/SURVEY/1.0/tileset.json`.
-pub(crate) async fn tileset_1_0(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let asked = Asked::new(&app, &caller, id, parameters)?;
-    asked.document_1_0("", VoxelKey::ROOT).await
-}
-
-/// `GET /3dtiles/SURVEY/1.0/LEVEL/X/Y/Z.json|pnts`.
-pub(crate) async fn part_1_0(
-    State(app): State<App>,
-    caller: Caller,
-    Path((id, level, x, y, file)): Path<(String, String, String, String, String)>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let asked = Asked::new(&app, &caller, id, parameters)?;
-    if file.ends_with(".json") {
-        let key = key_of(&level, &x, &y, &file, ".json")?;
-        return asked.document_1_0("../../../", key).await;
+impl Part {
+    /// Its name in the cache.
+    fn name(self) -> &'static str {
+        match self {
+            Part::Tileset => "tileset",
+            Part::Subtree => "subtree",
+            Part::Glb => "glb",
+            Part::Tileset1x0 => "1.0 top",
+            Part::Below1x0 => "1.0",
+            Part::Pnts => "pnts",
+        }
     }
-    let key = key_of(&level, &x, &y, &file, ".pnts")?;
-    let make = move |survey: &SurveyView, options: &CloudOptions, _: &HeightNote| {
-        cloud::pnts(survey, options, key)
-    };
-    asked.answer("pnts", BINARY, key, make).await
+
+    /// What its address ends with.
+    fn ending(self) -> &'static str {
+        match self {
+            Part::Tileset | Part::Tileset1x0 | Part::Below1x0 => ".json",
+            Part::Subtree => ".subtree",
+            Part::Glb => ".glb",
+            Part::Pnts => ".pnts",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Part::Tileset | Part::Tileset1x0 | Part::Below1x0 => JSON,
+            Part::Glb => GLB,
+            Part::Subtree | Part::Pnts => BINARY,
+        }
+    }
+
+    /// The bytes, if there is such a tile; `query` goes on into the addresses of a document.
+    fn make(
+        self,
+        survey: &SurveyView,
+        options: &CloudOptions,
+        heights: &HeightNote,
+        key: VoxelKey,
+        query: &str,
+    ) -> Result<Option<Vec<u8>>, tiler::Error> {
+        let addresses = |content: &str, subtree: &str| Addresses {
+            content: format!("{content}{query}"),
+            subtree: format!("{subtree}{query}"),
+        };
+        match self {
+            Part::Tileset => {
+                let addresses = addresses(
+                    "points/{level}/{x}/{y}/{z}.glb",
+                    "subtrees/{level}/{x}/{y}/{z}.subtree",
+                );
+                cloud::tileset(survey, options, &addresses, heights).map(Some)
+            }
+            Part::Subtree => cloud::subtree(survey, options, key),
+            Part::Glb => cloud::glb(survey, options, key),
+            Part::Tileset1x0 => {
+                let addresses = addresses("{level}/{x}/{y}/{z}.pnts", "{level}/{x}/{y}/{z}.json");
+                cloud::tileset_1_0(survey, options, key, &addresses, heights)
+            }
+            Part::Below1x0 => {
+                let addresses = addresses(
+                    "../../../{level}/{x}/{y}/{z}.pnts",
+                    "../../../{level}/{x}/{y}/{z}.json",
+                );
+                cloud::tileset_1_0(survey, options, key, &addresses, heights)
+            }
+            Part::Pnts => cloud::pnts(survey, options, key),
+        }
+    }
+}
+
+/// `GET /3dtiles/SURVEY/tileset.json` and `/3dtiles/SURVEY/1.0/tileset.json`.
+pub(crate) fn whole(part: Part) -> MethodRouter<App> {
+    get(
+        async move |State(app): State<App>,
+                    caller: Caller,
+                    Path(id): Path<String>,
+                    parameters: Parameters| {
+            let asked = Asked::new(&app, &caller, id, parameters)?;
+            asked.answer(part, VoxelKey::ROOT).await
+        },
+    )
+}
+
+/// `GET /3dtiles/SURVEY/…/LEVEL/X/Y/Z.ENDING`: the part with that ending.
+pub(crate) fn one_of(parts: &'static [Part]) -> MethodRouter<App> {
+    get(
+        async move |State(app): State<App>,
+                    caller: Caller,
+                    Path((id, level, x, y, file)): Path<(
+            String,
+            String,
+            String,
+            String,
+            String,
+        )>,
+                    parameters: Parameters| {
+            let asked = Asked::new(&app, &caller, id, parameters)?;
+            let found = parts
+                .iter()
+                .find_map(|part| Some((*part, file.strip_suffix(part.ending())?)));
+            let key = found.and_then(|(part, z)| Some((part, key_of(&level, &x, &y, z)?)));
+            match key {
+                Some((part, key)) => asked.answer(part, key).await,
+                None => Err(no_such_part(&format!("{level}/{x}/{y}/{file}"))),
+            }
+        },
+    )
 }
 
 /// A request for a part of a survey, understood.
@@ -174,33 +222,8 @@ impl<'a> Asked<'a> {
         }
     }
 
-    async fn document_1_0(self, up: &str, key: VoxelKey) -> Result<Response, Problem> {
-        let query = self.query();
-        let addresses = Addresses {
-            content: format!("{up}{{level}}/{{x}}/{{y}}/{{z}}.pnts{query}"),
-            subtree: format!("{up}{{level}}/{{x}}/{{y}}/{{z}}.json{query}"),
-        };
-        let kind = if up.is_empty() { "1.0 top" } else { "1.0" };
-        let make = move |survey: &SurveyView, options: &CloudOptions, heights: &HeightNote| {
-            cloud::tileset_1_0(survey, options, key, &addresses, heights)
-        };
-        self.answer(kind, JSON, key, make).await
-    }
-
-    /// Answers with what `make` makes, or has made before.
-    async fn answer(
-        self,
-        kind: &'static str,
-        media_type: &'static str,
-        key: VoxelKey,
-        make: impl FnOnce(
-            &SurveyView,
-            &CloudOptions,
-            &HeightNote,
-        ) -> Result<Option<Vec<u8>>, tiler::Error>
-        + Send
-        + 'static,
-    ) -> Result<Response, Problem> {
+    /// Answers with a part, made now or before.
+    async fn answer(self, part: Part, key: VoxelKey) -> Result<Response, Problem> {
         let place = [key.x, key.y, key.z].map(u64::from);
         let cached = TileKey {
             class: self.caller.class,
@@ -213,10 +236,11 @@ impl<'a> Asked<'a> {
                 ("colour", self.colour.map_or(0, |colour| 1 + colour as u64)),
                 ("noise", u64::from(self.noise)),
             ]),
-            kind,
+            kind: part.name(),
             tms: "3D Tiles",
             tile: TileCoord::new(0, 0, 0).expect("level 0 is none too many"),
         };
+        let query = self.query();
         let (survey, noise) = (self.survey, self.noise);
         let colour = self.colour.unwrap_or(PointColour::Rgb);
         let geoid = self.app.settings().geoid.clone();
@@ -228,12 +252,12 @@ impl<'a> Asked<'a> {
                 noise,
                 undulation: heights.geoid.is_some().then_some(&undulation),
             };
-            let bytes = make(&survey, &options, &heights)?;
-            Ok(bytes.map(|bytes| Content::compressed_once(media_type, &bytes)))
+            let bytes = part.make(&survey, &options, &heights, key, &query)?;
+            Ok(bytes.map(|bytes| Content::compressed_once(part.media_type(), &bytes)))
         });
         match self.app.tiles().get_or_make(cached, made).await?.as_ref() {
             Some(content) => {
-                let caching = match media_type {
+                let caching = match part.media_type() {
                     JSON => Caching::Revalidate,
                     _ => Caching::Minute,
                 };
@@ -247,21 +271,13 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn key_of(level: &str, x: &str, y: &str, file: &str, ending: &str) -> Result<VoxelKey, Problem> {
-    let wrong = || no_such_part(&format!("{level}/{x}/{y}/{file}"));
-    let z = file.strip_suffix(ending).ok_or_else(wrong)?;
-    let level = level
-        .parse()
-        .ok()
-        .filter(|level: &u8| *level <= MAX_LEVEL)
-        .ok_or_else(wrong)?;
+fn key_of(level: &str, x: &str, y: &str, z: &str) -> Option<VoxelKey> {
+    let level = level.parse().ok().filter(|level| *level <= MAX_LEVEL)?;
     let place = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|place: &u32| *place < 1_u32 << level)
-            .ok_or_else(wrong)
+        let place = text.parse::<u32>().ok()?;
+        (place < 1_u32 << level).then_some(place)
     };
-    Ok(VoxelKey {
+    Some(VoxelKey {
         level,
         x: place(x)?,
         y: place(y)?,

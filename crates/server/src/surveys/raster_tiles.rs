@@ -56,6 +56,25 @@ pub(crate) fn tiles_of(family: Family) -> MethodRouter<App> {
     )
 }
 
+/// `GET /collections/ID/map/tiles/TMS/Z/ROW/COL`: shaded relief, row before column.
+pub(crate) async fn map_tile(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, tms, z, row, col)): Path<(String, String, String, String, String)>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let survey = caller.survey(&id)?;
+    let known = [&["f"], Family::Hillshade.parameters()].concat();
+    let parameters = parameters.only(&known)?;
+    let format = match parameters.format(&["png", "webp"])? {
+        Some("webp") => ImageFormat::WebP,
+        _ => ImageFormat::Png,
+    };
+    let drawing = Drawing::of(Family::Hillshade, &parameters)?;
+    let address = [tms.as_str(), &z, &col, &row];
+    draw(&app, &caller, survey, drawing, address, format).await
+}
+
 /// `GET /FAMILY/SURVEY/TMS/Z/X/Y.png|webp`.
 pub(crate) fn tiles_in_sets_of(family: Family) -> MethodRouter<App> {
     get(
@@ -103,7 +122,7 @@ pub(crate) fn media_type(format: ImageFormat) -> &'static str {
 }
 
 /// Answers with a tile; a flat one beyond the survey.
-pub(crate) async fn draw(
+async fn draw(
     app: &App,
     caller: &Caller,
     survey: SurveyView,

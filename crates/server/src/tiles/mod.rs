@@ -1,9 +1,9 @@
-//! Vector tiles: OGC API – Tiles (z/row/column), XYZ (z/column/row) and TileJSON 3.
+//! Vector tiles: OGC API – Tiles (z/row/column), XYZ (z/column/row) and TileJSON 3; and the
+//! tile matrix sets and addresses that tiles of all kinds have in common.
 //!
 //! A tile that had to give something up to keep its byte limit says what in the header
 //! `Tvilling-Sacrifices`, sentences with `; ` between them.
 
-mod maps;
 mod sets;
 mod tilejson;
 
@@ -22,8 +22,7 @@ use crate::content::{Caching, Content};
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
-pub(crate) use maps::{map_tile, map_tileset, map_tilesets};
-pub(crate) use sets::{TILING_SCHEME, set, sets, tileset, tilesets};
+pub(crate) use sets::{TilesetKind, set, sets, tileset, tilesets};
 pub(crate) use tilejson::{center, put_bounds, tilejson, tilejson_of_all};
 
 /// Media type of a vector tile, registered with IANA.

@@ -1,8 +1,11 @@
-//! Tile matrix sets, and which of them a collection comes in (all).
+//! Tile matrix sets, and the tilesets that collections and surveys have: one in each of them,
+//! vector tiles of features and maps of surveys.
 
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 use geodesy::TileMatrixSet;
+use model::Bounds;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -10,12 +13,11 @@ use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
 use crate::features::{CRS84, crs_uri, link};
-use crate::links::Base;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::tiles::{MVT, drawable, set_of};
 
-pub(crate) const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
+const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 
 /// `GET /tileMatrixSets`.
 pub(crate) async fn sets(caller: Caller, parameters: Parameters) -> Result<Response, Problem> {
@@ -51,63 +53,121 @@ pub(crate) async fn set(
     caller.answer(content, Caching::Revalidate).await
 }
 
-/// `GET /collections/ID/tiles`.
-pub(crate) async fn tilesets(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    drawable(&caller, &id)?;
-    json_only(parameters)?;
-    let list: Vec<Value> = TileMatrixSet::all()
-        .iter()
-        .map(|set| describe(&app, &caller.base, &id, set))
-        .collect();
-    let here = caller.base.url(&format!("/collections/{id}/tiles"));
-    let document = json!({
-        "links": [link("self", "application/json", here, "Tilesets")],
-        "tilesets": list,
-    });
-    caller
-        .answer(Content::json(&document), Caching::Revalidate)
-        .await
+/// What the tiles of a tileset are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TilesetKind {
+    /// Vector tiles of a collection of features.
+    Vector,
+    /// Maps of a survey: shaded relief.
+    Map,
 }
 
-/// `GET /collections/ID/tiles/TMS`.
-pub(crate) async fn tileset(
-    State(app): State<App>,
-    caller: Caller,
-    Path((id, tms)): Path<(String, String)>,
-    parameters: Parameters,
-) -> Result<Response, Problem> {
-    let collections = drawable(&caller, &id)?;
-    let set = set_of(&tms)?;
-    json_only(parameters)?;
-    let mut document = describe(&app, &caller.base, &id, set);
-    let bounds = collections.first().and_then(|c| c.meta().bounds);
-    if let Some([west, south, east, north]) = catalogue::lonlat_bounds(&app, bounds.as_ref()) {
-        document["boundingBox"] = json!({
-            "lowerLeft": [west, south],
-            "upperRight": [east, north],
-            "crs": CRS84,
-        });
+impl TilesetKind {
+    /// Where they lie, after the address of the collection.
+    fn path(self) -> &'static str {
+        match self {
+            TilesetKind::Vector => "tiles",
+            TilesetKind::Map => "map/tiles",
+        }
     }
-    document["layers"] = json!([{ "id": id, "dataType": "vector" }]);
-    caller
-        .answer(Content::json(&document), Caching::Revalidate)
-        .await
+
+    /// The word of OGC 20-057.
+    fn data_type(self) -> &'static str {
+        match self {
+            TilesetKind::Vector => "vector",
+            TilesetKind::Map => "map",
+        }
+    }
+
+    fn tile_media_type(self) -> &'static str {
+        match self {
+            TilesetKind::Vector => MVT,
+            TilesetKind::Map => "image/png",
+        }
+    }
+
+    fn tile_title(self) -> &'static str {
+        match self {
+            TilesetKind::Vector => "Vector tiles",
+            TilesetKind::Map => "Shaded relief",
+        }
+    }
+
+    /// What the tiles cover, in the twin's CRS, if `id` names what has such tiles and the
+    /// caller may see it.
+    fn bounds_of(self, caller: &Caller, id: &str) -> Result<Option<Bounds>, Problem> {
+        Ok(match self {
+            TilesetKind::Vector => drawable(caller, id)?.first().and_then(|c| c.meta().bounds),
+            TilesetKind::Map => Some(caller.survey(id)?.meta().bounds),
+        })
+    }
 }
 
-fn describe(app: &App, base: &Base, id: &str, set: &TileMatrixSet) -> Value {
-    let here = base.url(&format!("/collections/{id}/tiles/{}", set.id));
+/// `GET /collections/ID/tiles` and `/collections/ID/map/tiles`.
+pub(crate) fn tilesets(kind: TilesetKind) -> MethodRouter<App> {
+    get(
+        async move |State(app): State<App>,
+                    caller: Caller,
+                    Path(id): Path<String>,
+                    parameters: Parameters| {
+            kind.bounds_of(&caller, &id)?;
+            json_only(parameters)?;
+            let sets = TileMatrixSet::all().iter();
+            let list: Vec<Value> = sets
+                .map(|set| describe(&app, &caller, kind, &id, set))
+                .collect();
+            let here = format!("/collections/{id}/{}", kind.path());
+            let document = json!({
+                "links": [link("self", "application/json", caller.base.url(&here), "Tilesets")],
+                "tilesets": list,
+            });
+            caller
+                .answer(Content::json(&document), Caching::Revalidate)
+                .await
+        },
+    )
+}
+
+/// `GET /collections/ID/tiles/TMS` and `/collections/ID/map/tiles/TMS`.
+pub(crate) fn tileset(kind: TilesetKind) -> MethodRouter<App> {
+    get(
+        async move |State(app): State<App>,
+                    caller: Caller,
+                    Path((id, tms)): Path<(String, String)>,
+                    parameters: Parameters| {
+            let bounds = kind.bounds_of(&caller, &id)?;
+            let set = set_of(&tms)?;
+            json_only(parameters)?;
+            let mut document = describe(&app, &caller, kind, &id, set);
+            if let Some([west, south, east, north]) =
+                catalogue::lonlat_bounds(&app, bounds.as_ref())
+            {
+                document["boundingBox"] = json!({
+                    "lowerLeft": [west, south],
+                    "upperRight": [east, north],
+                    "crs": CRS84,
+                });
+            }
+            if kind == TilesetKind::Vector {
+                document["layers"] = json!([{ "id": id, "dataType": kind.data_type() }]);
+            }
+            caller
+                .answer(Content::json(&document), Caching::Revalidate)
+                .await
+        },
+    )
+}
+
+fn describe(app: &App, caller: &Caller, kind: TilesetKind, id: &str, set: &TileMatrixSet) -> Value {
+    let base = &caller.base;
+    let here = base.url(&format!("/collections/{id}/{}/{}", kind.path(), set.id));
     let template = here.clone() + "/{tileMatrix}/{tileRow}/{tileCol}";
-    let mut item = link("item", MVT, template, "Vector tiles");
+    let mut item = link("item", kind.tile_media_type(), template, kind.tile_title());
     item["templated"] = json!(true);
     let scheme = base.url(&format!("/tileMatrixSets/{}", set.id));
     json!({
         "title": format!("{} ({})", app.settings().name, set.title),
-        "dataType": "vector",
+        "dataType": kind.data_type(),
         "crs": crs_uri(set.crs.code()),
         "tileMatrixSetURI": set.uri,
         "links": [
