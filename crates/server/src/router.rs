@@ -92,6 +92,10 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/difference/{later}/{earlier}/{z}/{x}/{file}",
             get(difference_tiles::tile),
         ),
+        (
+            "/difference/{later}/{earlier}/{tms}/{z}/{x}/{file}",
+            get(difference_tiles::tile_in_set),
+        ),
         // Relief and other rasters of a survey.
         (
             "/hillshade/{file}",

@@ -24,7 +24,7 @@ const CONFORMANCE: [&str; 8] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 61] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 62] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -156,6 +156,12 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 61] = [
     (
         "/difference/{later}/{earlier}/{z}/{x}/{file}",
         "What rose (blue) and fell (red) between two surveys, Y.png or Y.webp",
+        "image/png",
+        &["heights"],
+    ),
+    (
+        "/difference/{later}/{earlier}/{tms}/{z}/{x}/{file}",
+        "What rose and fell between two surveys in a tile matrix set",
         "image/png",
         &["heights"],
     ),

@@ -20,21 +20,44 @@ use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 /// The parameter that chooses terrain or surface.
 const HEIGHTS: &str = "heights";
 
-/// `GET /difference/LATER/EARLIER/Z/X/Y.png|webp`.
+/// `GET /difference/LATER/EARLIER/Z/X/Y.png|webp`, in WebMercatorQuad.
 pub(crate) async fn tile(
     State(app): State<App>,
     caller: Caller,
     Path((later, earlier, z, x, file)): Path<(String, String, String, String, String)>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let (later, earlier) = both(&caller, &later, &earlier)?;
+    let surveys = both(&caller, &later, &earlier)?;
+    let address = [WEB_MERCATOR, &z, &x, &file];
+    draw(&app, &caller, surveys, address, parameters).await
+}
+
+/// `GET /difference/LATER/EARLIER/TMS/Z/X/Y.png|webp`.
+pub(crate) async fn tile_in_set(
+    State(app): State<App>,
+    caller: Caller,
+    Path((later, earlier, tms, z, x, file)): Path<(String, String, String, String, String, String)>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let surveys = both(&caller, &later, &earlier)?;
+    let address = [tms.as_str(), &z, &x, &file];
+    draw(&app, &caller, surveys, address, parameters).await
+}
+
+async fn draw(
+    app: &App,
+    caller: &Caller,
+    (later, earlier): (SurveyView, SurveyView),
+    [tms, z, x, file]: [&str; 4],
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let kind = height_kind(&parameters.only(&[HEIGHTS])?)?;
     check_datums(&later, &earlier)?;
-    let (y, format) = row_and_format(&file)?;
-    let tms = set_of(WEB_MERCATOR)?;
-    let tile = address_of(tms, &z, &x, y)?;
+    let (y, format) = row_and_format(file)?;
+    let tms = set_of(tms)?;
+    let tile = address_of(tms, z, x, y)?;
     for survey in [&later, &earlier] {
-        if !touches(&app, tms, tile, &survey.meta().bounds)? {
+        if !touches(app, tms, tile, &survey.meta().bounds)? {
             return Err(Problem::not_found(
                 "tile",
                 &tile.to_string(),
@@ -96,6 +119,9 @@ pub(crate) async fn tilejson(
     let tiles = caller.base.url(&format!(
         "/difference/{later_id}/{earlier_id}/{{z}}/{{x}}/{{y}}.png{query}"
     ));
+    let in_sets = caller.base.url(&format!(
+        "/difference/{later_id}/{earlier_id}/{{tms}}/{{z}}/{{x}}/{{y}}.png{query}"
+    ));
     let ends = DIFFERENCE_CLASSES.iter().skip(1).map(|class| class.from_m);
     let classes = DIFFERENCE_CLASSES.iter().zip(ends.map(Some).chain([None]));
     let mut fell = Vec::new();
@@ -116,6 +142,7 @@ pub(crate) async fn tilejson(
         "minzoom": 0,
         "maxzoom": MAX_ZOOM,
         "tileSize": TILE_SIZE_PX,
+        "tvilling:tile_matrix_sets": in_sets,
         "tvilling:heights": heights_name,
         "tvilling:later": about(later.meta()),
         "tvilling:earlier": about(earlier.meta()),

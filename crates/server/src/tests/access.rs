@@ -170,6 +170,14 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
             ],
         ),
         (
+            "/difference/{later}/{earlier}/{tms}/{z}/{x}/{file}",
+            vec![format!("/difference/drone/drone/SWEREF99TM/{sweref}.png")],
+            vec![
+                format!("/difference/drone/secret_drone/SWEREF99TM/{sweref}.png"),
+                format!("/difference/secret_drone/drone/SWEREF99TM/{sweref}.webp"),
+            ],
+        ),
+        (
             "/hillshade/{file}",
             own(&["/hillshade/drone.json"]),
             own(&["/hillshade/secret_drone.json"]),

@@ -251,8 +251,18 @@ async fn a_difference_has_tiles_and_a_legend_for_those_who_see_both_surveys() {
     let fell = town.get_as_staff(&turned).await;
     assert!(rose.body.starts_with(b"\x89PNG"));
     assert_ne!(rose.body, fell.body);
+    let web_mercator = path.replace(&tile.to_string(), &format!("WebMercatorQuad/{tile}"));
+    assert_eq!(town.get_as_staff(&web_mercator).await.body, rose.body);
     for path in [path, turned] {
         assert_eq!(town.get(&path).await.status, 404, "{path}");
+    }
+    for set in geodesy::TileMatrixSet::all() {
+        let tile = tile_at(&set.id, 14, [50.0, 50.0]);
+        let of = |earlier: &str| format!("/difference/drone/{earlier}/{}/{tile}.png", set.id);
+        let rose = town.get_as_staff(&of("secret_before")).await;
+        let same = town.get_as_staff(&of("drone")).await;
+        assert_eq!((rose.status.as_u16(), same.status.as_u16()), (200, 200));
+        assert_ne!(rose.body, same.body, "{}", set.id);
     }
     // Nothing lies between a survey and itself.
     let same = format!("/difference/drone/drone/{tile}.png");
