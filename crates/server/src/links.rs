@@ -1,4 +1,4 @@
-//! Where the caller reaches the server, for links that work behind a proxy.
+//! Links, and where the caller reaches the server, for links that work behind a proxy.
 //!
 //! In order: what the operator says (`public_url`), `Forwarded` (RFC 7239),
 //! `X-Forwarded-Proto`, `-Host` and `-Prefix`, then `Host`. Only well-formed values
@@ -6,6 +6,19 @@
 //! must overwrite these headers, or the operator sets `public_url`.
 
 use axum::http::{HeaderMap, Uri, header};
+use serde_json::{Value, json};
+
+/// A link, as OGC API has them.
+pub(crate) fn link(rel: &str, media_type: &str, href: String, title: &str) -> Value {
+    json!({ "rel": rel, "type": media_type, "href": href, "title": title })
+}
+
+/// A link with places in braces to be filled in (RFC 6570).
+pub(crate) fn template(rel: &str, media_type: &str, href: String, title: &str) -> Value {
+    let mut link = link(rel, media_type, href, title);
+    link["templated"] = json!(true);
+    link
+}
 
 /// The address in front of every path, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::content::{Caching, Content};
-use crate::features::link;
+use crate::links::link;
 use crate::params::Parameters;
 use crate::problem::{Path, Problem};
 

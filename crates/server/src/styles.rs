@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue::{self, Entry, EntryKind};
 use crate::content::{Caching, Content};
-use crate::features::link;
+use crate::links::link;
 use crate::page;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};

@@ -9,11 +9,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue::{self, Entry, EntryKind};
 use crate::content::{Caching, Content};
-use crate::links::Base;
+use crate::links::{Base, link};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::surveys::downloads;
-use crate::surveys::drawing::Family;
+use crate::surveys;
 
 /// Longitude and latitude, in that order: the CRS of all GeoJSON here.
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
@@ -140,11 +139,6 @@ pub(crate) fn no_features(id: &str) -> Problem {
     )
 }
 
-/// A link, as OGC API has them.
-pub(crate) fn link(rel: &str, media_type: &str, href: String, title: &str) -> Value {
-    json!({ "rel": rel, "type": media_type, "href": href, "title": title })
-}
-
 fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
     let id = &entry.id;
     let json_type = "application/json";
@@ -172,45 +166,7 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 links.push(link("tilejson", json_type, tilejson, "TileJSON"));
             }
         }
-        EntryKind::Survey(_) => {
-            for family in Family::ALL {
-                let tilejson = base.url(&format!("/{}/{id}.json", family.name()));
-                links.push(link("tilejson", json_type, tilejson, family.title()));
-            }
-            let maps = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map";
-            links.push(link(maps, json_type, url("/map/tiles"), "Shaded relief"));
-            let points = base.url(&format!("/surveys/{id}/points.copc.laz"));
-            links.push(link("enclosure", downloads::COPC, points, "Points as COPC"));
-            for (file, title) in [
-                ("ground.tif", "Ground as Cloud-Optimised GeoTIFF"),
-                ("surface.tif", "Highest returns as Cloud-Optimised GeoTIFF"),
-                (
-                    "distance.tif",
-                    "Distance from measured ground as Cloud-Optimised GeoTIFF",
-                ),
-                (
-                    "height.tif",
-                    "Heights above ground as Cloud-Optimised GeoTIFF",
-                ),
-            ] {
-                let raster = base.url(&format!("/surveys/{id}/{file}"));
-                links.push(link("enclosure", downloads::COG, raster, title));
-            }
-            let mesh = base.url(&format!("/terrain/{id}/layer.json"));
-            links.push(link(
-                "alternate",
-                json_type,
-                mesh,
-                "Terrain as quantized mesh",
-            ));
-            for (path, title) in [
-                ("", "Points as 3D Tiles 1.1"),
-                ("1.0/", "Points as 3D Tiles 1.0"),
-            ] {
-                let tileset = base.url(&format!("/3dtiles/{id}/{path}tileset.json"));
-                links.push(link("alternate", json_type, tileset, title));
-            }
-        }
+        EntryKind::Survey(_) => links.extend(surveys::offers(base, id.as_str())),
     }
     let mut document = json!({
         "id": id.as_str(),

@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::content::{Caching, Content};
 use crate::features::collections::no_features;
 use crate::geojson::{write_json, write_members};
+use crate::links::link;
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
@@ -69,13 +70,13 @@ pub(crate) async fn items(
             let here = format!("/collections/{id}/items");
             let asked = query_of(&parameters, None);
             let mut links = vec![
-                super::collections::link(
+                link(
                     "self",
                     GEOJSON,
                     base.url(&(here.clone() + &asked)),
                     "This page",
                 ),
-                super::collections::link(
+                link(
                     "collection",
                     "application/json",
                     base.url(&format!("/collections/{id}")),
@@ -84,12 +85,7 @@ pub(crate) async fn items(
             ];
             if let Some(last) = page.features.last().filter(|_| page.more) {
                 let next = here + &query_of(&parameters, Some(last.id));
-                links.push(super::collections::link(
-                    "next",
-                    GEOJSON,
-                    base.url(&next),
-                    "Next page",
-                ));
+                links.push(link("next", GEOJSON, base.url(&next), "Next page"));
             }
             write_json(&mut out, &links);
             out.extend_from_slice(b",\"features\":[");
@@ -134,8 +130,8 @@ pub(crate) async fn item(
             let of_collection = format!("/collections/{id}");
             let own = format!("{of_collection}/items/{}", feature.id);
             let links = [
-                super::collections::link("self", GEOJSON, base.url(&own), "This feature"),
-                super::collections::link(
+                link("self", GEOJSON, base.url(&own), "This feature"),
+                link(
                     "collection",
                     "application/json",
                     base.url(&of_collection),

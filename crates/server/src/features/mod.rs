@@ -5,5 +5,5 @@ mod collections;
 mod items;
 
 pub(crate) use api::{api, conformance};
-pub(crate) use collections::{CRS84, collection, collections, crs_uri, link, schema};
+pub(crate) use collections::{CRS84, collection, collections, crs_uri, schema};
 pub(crate) use items::{item, items};

@@ -23,6 +23,8 @@
 //! - `volume`: cut and fill in a polygon.
 //! - `shapes`: lines and polygons as callers write them.
 //!
+//! `offers` links to all that from the survey's page among the collections.
+//!
 //! Which surveys a caller may see is for `caller`; tile matrix sets are in `tiles`; what
 //! heights mean and how they are drawn is for the crates `query` and `tiler`.
 
@@ -32,6 +34,7 @@ pub(crate) mod downloads;
 pub(crate) mod drawing;
 mod ellipsoid;
 mod language;
+mod offers;
 pub(crate) mod place;
 pub(crate) mod point_tiles;
 pub(crate) mod profile;
@@ -40,3 +43,5 @@ pub(crate) mod quantized_mesh;
 pub(crate) mod raster_tiles;
 mod shapes;
 pub(crate) mod volume;
+
+pub(crate) use offers::offers;

@@ -3,7 +3,7 @@
 
 use axum::http::{Method, StatusCode, header};
 
-use super::{settings, town, town_with};
+use super::{lonlat, middle, settings, town, town_with};
 use crate::Limits;
 
 /// Whether the page was built or not, a browser gets one that loads nothing from elsewhere.
@@ -142,6 +142,79 @@ async fn collections_tell_the_page_what_it_needs() {
         "Street"
     );
     assert_eq!(schema["tvilling:label"], "gatunamn");
+}
+
+/// Fills in a template (RFC 6570, `{name}` and `{?name,name}`) with what is known by name.
+fn filled(template: &str, values: &[(&str, String)]) -> String {
+    let value = |name: &str| values.iter().find(|(known, _)| *known == name);
+    let mut out = String::new();
+    for part in template.split('}') {
+        let (text, names) = part.split_once('{').unwrap_or((part, ""));
+        out.push_str(text);
+        if let Some(names) = names.strip_prefix('?') {
+            let pairs = names.split(',').filter_map(value);
+            let pairs: Vec<_> = pairs
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            out.push('?');
+            out.push_str(&pairs.join("&"));
+        } else if !names.is_empty() {
+            out.push_str(&value(names).unwrap().1);
+        }
+    }
+    out
+}
+
+#[tokio::test]
+async fn the_page_of_a_survey_links_to_all_that_it_offers() {
+    let town = town();
+    let ([lon, lat], ..) = middle();
+    let [east, north] = lonlat([90.0, 90.0]);
+    let values = [
+        ("lon", lon.to_string()),
+        ("lat", lat.to_string()),
+        ("earlier", "drone".to_owned()),
+    ];
+    let line = [("coords", format!("{lon},{lat};{east},{north}"))];
+    let ring = format!("{lon}%20{lat},{east}%20{lat},{east}%20{north},{lon}%20{lat}");
+    let area = [
+        ("polygon", format!("POLYGON(({ring}))")),
+        ("base", "10".to_owned()),
+    ];
+    let json = town.get("/collections/drone").await.json();
+    let mut told = Vec::new();
+    for link in json["links"].as_array().unwrap() {
+        let href = link["href"].as_str().unwrap();
+        let path = href.strip_prefix("http://localhost").unwrap();
+        assert_eq!(link["templated"] == true, path.contains('{'), "{link}");
+        let path = match path {
+            _ if path.contains("/profile") => filled(path, &line),
+            _ if path.contains("/volume") => filled(path, &area),
+            _ => filled(path, &values),
+        };
+        let got = town.get(&path).await;
+        assert_eq!(got.status, 200, "{path}: {}", got.text());
+        assert_eq!(link["type"], got.header("content-type"), "{path}");
+        told.push(path.split('?').next().unwrap().to_owned());
+    }
+    // All documents, answers and files of surveys that there are; tiles are reached through
+    // documents.
+    let there = crate::router::routes();
+    for (route, _) in there {
+        let of_survey = ["{survey}", "/surveys/{id}", "/map/tiles", "/difference"];
+        let path = match route {
+            "/terrain/{file}" | "/hillshade/{file}" | "/slope/{file}" | "/aspect/{file}"
+            | "/height/{file}" => route.replace("{file}", "drone.json"),
+            _ if of_survey.iter().any(|part| route.contains(part)) => route
+                .replace("{survey}", "drone")
+                .replace("{id}", "drone")
+                .replace("{later}/{file}", "drone/drone.json"),
+            _ => continue,
+        };
+        if !path.contains('{') {
+            assert!(told.contains(&path), "{path} is not in {told:?}");
+        }
+    }
 }
 
 #[tokio::test]

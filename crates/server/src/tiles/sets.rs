@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue;
 use crate::content::{Caching, Content};
-use crate::features::{CRS84, crs_uri, link};
+use crate::features::{CRS84, crs_uri};
+use crate::links::{link, template};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
 use crate::tiles::{MVT, drawable, set_of};
@@ -161,9 +162,7 @@ pub(crate) fn tileset(kind: TilesetKind) -> MethodRouter<App> {
 fn describe(app: &App, caller: &Caller, kind: TilesetKind, id: &str, set: &TileMatrixSet) -> Value {
     let base = &caller.base;
     let here = base.url(&format!("/collections/{id}/{}/{}", kind.path(), set.id));
-    let template = here.clone() + "/{tileMatrix}/{tileRow}/{tileCol}";
-    let mut item = link("item", kind.tile_media_type(), template, kind.tile_title());
-    item["templated"] = json!(true);
+    let tiles = here.clone() + "/{tileMatrix}/{tileRow}/{tileCol}";
     let scheme = base.url(&format!("/tileMatrixSets/{}", set.id));
     json!({
         "title": format!("{} ({})", app.settings().name, set.title),
@@ -173,7 +172,7 @@ fn describe(app: &App, caller: &Caller, kind: TilesetKind, id: &str, set: &TileM
         "links": [
             link("self", "application/json", here, "This tileset"),
             link(TILING_SCHEME, "application/json", scheme, &set.title),
-            item,
+            template("item", kind.tile_media_type(), tiles, kind.tile_title()),
         ],
     })
 }
