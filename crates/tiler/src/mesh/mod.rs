@@ -6,13 +6,15 @@
 //! tolerance allows. Vertices along an edge are chosen by the heights along it alone, and
 //! heights lie on a lattice too, so that neighbours join without a crack.
 //!
-//! Beyond the survey the ground is flat, at the zero of its heights.
+//! Where the survey knows no ground, it goes on as at the edge and eases to elevation 0
+//! (`beyond`).
 //!
 //! # Source
 //!
 //! <https://github.com/CesiumGS/quantized-mesh>. The bytes are written by the crate
 //! `quantized-mesh`, the triangulation is that of `spade`.
 
+mod beyond;
 mod samples;
 mod simplify;
 

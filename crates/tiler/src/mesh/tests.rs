@@ -130,13 +130,17 @@ fn truth_m([x, y]: [f64; 2]) -> f64 {
 }
 
 fn hills(town: &Town) -> SurveyView {
+    town.put_terrain("hills", &ground(truth_m))
+}
+
+fn ground(height_m: impl Fn([f64; 2]) -> f64) -> Grid {
     let mut ground = Grid::empty(ORIGIN[0], ORIGIN[1] + 600.0, 1.0, 600, 600);
     for row in 0..600 {
         for column in 0..600 {
-            ground.values[row * 600 + column] = truth_m(ground.centre_of(column, row)) as f32;
+            ground.values[row * 600 + column] = height_m(ground.centre_of(column, row)) as f32;
         }
     }
-    town.put_terrain("hills", &ground)
+    ground
 }
 
 fn made(survey: &SurveyView, [z, x, y]: [u32; 3]) -> Read {
@@ -165,9 +169,16 @@ fn middle(survey: &SurveyView, z: u32) -> [u32; 3] {
 fn neighbours_have_the_same_vertices_on_the_edge_they_share() {
     let town = Town::new("EPSG:3014");
     let survey = hills(&town);
-    for z in [14, 16, 17] {
-        let [_, x, y] = middle(&survey, z);
+    let there = levels(&survey).unwrap().available;
+    let middles = [14, 16, 17].map(|z| middle(&survey, z));
+    // And where the survey ends: at its corner, and beside the tiles that know anything.
+    let corners = [9, 12, 16, 18].map(|z| {
+        let [_, x, _, y] = there[z as usize];
+        [[z, x, y], [z, x + 1, y + 1]]
+    });
+    for [z, x, y] in middles.into_iter().chain(corners.into_iter().flatten()) {
         let here = made(&survey, [z, x, y]);
+        let in_the_middle = middles.contains(&[z, x, y]);
         for (beside, ours, theirs) in [([z, x + 1, y], 2, 0), ([z, x, y + 1], 3, 1)] {
             let beside = made(&survey, beside);
             let of = |read: &Read, edge: usize| -> Vec<(u16, f64)> {
@@ -176,9 +187,12 @@ fn neighbours_have_the_same_vertices_on_the_edge_they_share() {
                 vertices.map(|i| (along(i), read.vertices[*i][2])).collect()
             };
             let (ours, theirs) = (of(&here, ours), of(&beside, theirs));
-            assert_eq!(ours, theirs, "level {z}");
+            assert_eq!(ours, theirs, "level {z} {x} {y}");
             assert_eq!((ours[0].0, ours[ours.len() - 1].0), (0, QUANTIZED_MAX));
-            assert!(z < 16 || ours.len() > 5, "the edge goes over hills");
+            assert!(
+                !in_the_middle || z < 16 || ours.len() > 5,
+                "the edge goes over hills"
+            );
         }
     }
 }
@@ -251,6 +265,58 @@ fn normals_point_away_from_the_slope() {
     assert!(read.normals.iter().map(steepness).fold(0.0, f64::max) > 0.99);
 }
 
+/// The steepest edge of a tile's triangles, as rise over run.
+fn steepest(read: &Read) -> f64 {
+    let to_twin = from_lonlat();
+    let edges = read
+        .triangles
+        .iter()
+        .flat_map(|&[a, b, c]| [[a, b], [b, c], [c, a]]);
+    let slopes = edges.map(|ends| {
+        let [a, b] = ends.map(|i| read.vertices[i]);
+        let [from, to] = [a, b].map(|[lon, lat, _]| to_twin.xy([lon, lat]).unwrap());
+        (a[2] - b[2]).abs() / (from[0] - to[0]).hypot(from[1] - to[1])
+    });
+    slopes.fold(0.0, f64::max)
+}
+
+#[test]
+fn a_survey_on_a_mountain_does_not_end_in_a_cliff() {
+    let town = Town::new("EPSG:3014");
+    // A disc of hills with a hole in it, 800 m above the sea.
+    let away = |[x, y]: [f64; 2]| (x - ORIGIN[0] - 300.0).hypot(y - ORIGIN[1] - 300.0);
+    let survey = town.put_terrain(
+        "mountain",
+        &ground(|at| match away(at) {
+            away if (30.0..250.0).contains(&away) => 800.0 + truth_m(at),
+            _ => f64::NAN,
+        }),
+    );
+    let there = levels(&survey).unwrap();
+    for (z, [x0, x1, y0, y1]) in there.available.iter().enumerate().skip(14) {
+        // The hole, a corner of the box, and beyond it.
+        for [x, y] in [[(x0 + x1) / 2, (y0 + y1) / 2], [*x1, *y1], [x1 + 1, *y0]] {
+            let read = made(&survey, [z as u32, x, y]);
+            let heights = || read.vertices.iter().map(|place| place[2] - 24.0);
+            let low = heights().fold(f64::INFINITY, f64::min);
+            let high = heights().fold(f64::NEG_INFINITY, f64::max);
+            // Hills are 828 to 852 m high, and beyond them the ground begins to fall.
+            assert!(low > 700.0 && high < 853.0, "{z}/{x}/{y}: {low} to {high}");
+            let slope = steepest(&read);
+            assert!(slope < 1.5, "{z}/{x}/{y} is a cliff: {slope}");
+        }
+    }
+    // Tiles of level 12 are 2.3 km wide here. 10 km away the ground is half as high, and
+    // beyond 20 km it is the sea's.
+    let [z, x, y] = middle(&survey, 12);
+    for (columns, expected) in [(4, 300.0..600.0), (12, -0.01..0.01)] {
+        let read = made(&survey, [z, x + columns, y]);
+        let middle = &read.vertices[read.vertices.len() / 2];
+        assert!(expected.contains(&(middle[2] - 24.0)), "{middle:?}");
+        assert!(steepest(&read) < 0.1);
+    }
+}
+
 #[test]
 fn all_that_is_promised_is_there_down_to_level_0_and_flat_beyond() {
     let town = Town::new("EPSG:3014");
@@ -272,7 +338,7 @@ fn all_that_is_promised_is_there_down_to_level_0_and_flat_beyond() {
         assert!(z < 14 || highest > 40.0 + 24.0, "level {z}: {highest}");
     }
     let [z, x, y] = middle(&survey, 16);
-    let far = made(&survey, [z, x + 100, y]);
+    let far = made(&survey, [z, x + 300, y]);
     assert!(far.vertices.iter().all(|place| place[2] == 24.0));
     assert_eq!(far.triangles.len(), 2);
     // The whole world in two tiles is still round.
