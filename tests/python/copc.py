@@ -12,6 +12,7 @@ import sys
 
 import laspy
 import numpy as np
+from laspy.header import GpsTimeType
 
 COUNT = 250_000
 ATTRIBUTES = [
@@ -37,6 +38,7 @@ def make(path):
     header = laspy.LasHeader(point_format=7, version="1.4")
     header.scales = [0.01, 0.01, 0.001]
     header.offsets = [600_000, 6_900_000, 0]
+    header.global_encoding.gps_time_type = GpsTimeType.STANDARD
     points = laspy.LasData(header)
     i = np.arange(COUNT)
     # A hill on a square of 500 m, by steps that do not repeat.
@@ -66,6 +68,7 @@ def judge(copc, original):
         header = reader.header
         assert str(header.version) == "1.4" and header.point_format.id in (6, 7, 8)
         assert header.point_count == len(expected), (header.point_count, len(expected))
+        assert header.global_encoding.gps_time_type == expected.header.global_encoding.gps_time_type
         by_return = np.bincount(expected.return_number, minlength=16)[1:16]
         assert list(header.number_of_points_by_return) == list(by_return)
 

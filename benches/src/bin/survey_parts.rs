@@ -106,6 +106,7 @@ fn write_octree(
         crs_wkt: crs.wkt1()?,
         scale_m: header.scale_m,
         offset_m: header.offset_m,
+        gps_time_is_adjusted_standard: header.gps_time_is_adjusted_standard,
         has_rgb: header.has_rgb,
         has_nir: header.has_nir,
         extra: blocks.extra(),

@@ -225,6 +225,7 @@ fn write_points(
         crs_wkt,
         scale_m: header.scale_m,
         offset_m: header.offset_m,
+        gps_time_is_adjusted_standard: header.gps_time_is_adjusted_standard,
         has_rgb: header.has_rgb,
         has_nir: header.has_nir,
         extra: blocks.extra(),

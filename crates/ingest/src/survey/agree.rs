@@ -3,9 +3,10 @@
 use model::ExtraBytes;
 
 use super::file::SurveyFile;
-use super::name;
 use super::records::Columns;
 use super::tally::note;
+use super::{name, refused};
+use crate::error::Error;
 use crate::report::{Outcome, Report};
 
 /// No scanner is finer than a tenth of a millimetre, and with finer steps 32 bits would
@@ -41,6 +42,41 @@ pub(super) fn columns(files: &[SurveyFile], report: &mut Report) -> Columns {
         );
     }
     columns
+}
+
+/// Returns whether GPS time is adjusted standard time. Files whose points have none do not
+/// count.
+///
+/// # Errors
+///
+/// [`Error`] names a file that has the one and a file that has the other: seconds of a week
+/// cannot be told from adjusted seconds afterwards, and a header speaks for all points.
+pub(super) fn gps_time(files: &[SurveyFile]) -> Result<bool, Error> {
+    let timed = |file: &&SurveyFile| Columns::of_format(file.header.format).gps_time;
+    let mut timed = files.iter().filter(timed);
+    let Some(first) = timed.next() else {
+        return Ok(false);
+    };
+    let adjusted = first.header.gps_time_is_adjusted_standard;
+    match timed.find(|file| file.header.gps_time_is_adjusted_standard != adjusted) {
+        None => Ok(adjusted),
+        Some(other) => {
+            let said = |adjusted| {
+                if adjusted {
+                    "adjusted standard GPS time"
+                } else {
+                    "seconds of the GPS week"
+                }
+            };
+            let what = format!(
+                "says at byte 6 that its times are {}, but those of {} are {}; one survey has one: ingest them as two, or put right the bit of the file that is wrong",
+                said(!adjusted),
+                first.path.display(),
+                said(adjusted),
+            );
+            Err(refused(&other.path, what))
+        }
+    }
 }
 
 /// Reports what of the points is not kept.

@@ -83,6 +83,9 @@ pub struct SurveyHeader {
     pub geoid: Option<String>,
     /// Whether points carry GPS time, RGB and near infrared.
     pub has_gps_time: bool,
+    /// Whether their GPS time is adjusted standard time, which knows the day, and not seconds
+    /// of some week.
+    pub gps_time_is_adjusted_standard: bool,
     /// Whether points carry colour.
     pub has_rgb: bool,
     /// Whether points carry near infrared.
@@ -129,7 +132,7 @@ impl SurveyReader {
     /// # Errors
     ///
     /// [`Error`] names the file that is damaged, has no CRS, or differs from the others in
-    /// CRS or vertical datum.
+    /// CRS, vertical datum or the kind of its GPS time.
     pub fn open(paths: &[PathBuf], options: &SurveyOptions) -> Result<SurveyReader, Error> {
         let mut report = Report::default();
         let mut files: Vec<SurveyFile> = Vec::new();
@@ -161,6 +164,7 @@ impl SurveyReader {
             ..agree::columns(&files, &mut report)
         };
         agree::report_waveforms(&files, &mut report);
+        let gps_time_is_adjusted_standard = agree::gps_time(&files)?;
         let [scale_m, offset_m] = agree::steps(&files);
         let header = SurveyHeader {
             claimed_points: files
@@ -169,6 +173,7 @@ impl SurveyReader {
             vertical: first.datum(),
             geoid: first.shift.as_ref().map(|shift| shift.grid().to_owned()),
             has_gps_time: columns.gps_time,
+            gps_time_is_adjusted_standard,
             has_rgb: columns.rgb,
             has_nir: columns.nir,
             scale_m,

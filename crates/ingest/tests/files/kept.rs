@@ -134,6 +134,38 @@ fn extra_bytes_are_kept_where_all_files_have_the_same_and_else_reported() {
 }
 
 #[test]
+fn gps_time_of_the_week_and_adjusted_standard_time_are_not_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let timed = |name: &str, kind: las::GpsTimeType, format: u8| {
+        let bytes = made(format, true, 300, &|builder| builder.gps_time_type = kind);
+        write(folder.path(), name, &bytes)
+    };
+    let week = timed("week.laz", las::GpsTimeType::Week, 6);
+    let standard = timed("standard.laz", las::GpsTimeType::Standard, 6);
+    // Points of format 0 have no time, and so no kind of it.
+    let timeless = timed("timeless.laz", las::GpsTimeType::Week, 0);
+    let open = |paths: &[&PathBuf]| {
+        let paths: Vec<PathBuf> = paths.iter().copied().cloned().collect();
+        SurveyReader::open(&paths, &options())
+    };
+    let adjusted = |paths: &[&PathBuf]| {
+        let reader = open(paths).unwrap();
+        reader.header().gps_time_is_adjusted_standard
+    };
+    assert!(adjusted(&[&standard]));
+    assert!(adjusted(&[&timeless, &standard]));
+    assert!(!adjusted(&[&week, &timeless]));
+    assert!(!adjusted(&[&timeless]));
+    let error = open(&[&timeless, &week, &standard])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("week.laz") && error.contains("standard.laz: says"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_delivered_class_stays_beside_ours_unless_it_said_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scattered.las");

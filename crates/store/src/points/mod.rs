@@ -56,6 +56,9 @@ pub struct PointLayout {
     /// Where those steps are counted from. With the scale and the offset that coordinates
     /// were computed with (`steps * scale + offset`), they come back bit for bit.
     pub offset_m: [f64; 3],
+    /// Whether GPS time is adjusted standard time (seconds since 1980-01-06, less 10⁹) and
+    /// not seconds of some week.
+    pub gps_time_is_adjusted_standard: bool,
     /// Whether there is colour.
     pub has_rgb: bool,
     /// Whether there is near infrared.

@@ -21,7 +21,9 @@ use crate::Error;
 /// Length of a descriptor of extra bytes (ASPRS LAS 1.4 R15, table 24).
 const DESCRIPTOR_LEN: usize = 192;
 
-/// Bit of the header's global encoding that says that the CRS is WKT.
+/// Bits of the header's global encoding (ASPRS LAS 1.4 R15, table 3): GPS time is adjusted
+/// standard time; the CRS is WKT.
+const GPS_TIME_IS_ADJUSTED_STANDARD: u16 = 1;
 const CRS_IS_WKT: u16 = 1 << 4;
 
 /// Points on their way to disk, node by node.
@@ -201,8 +203,13 @@ impl SurveyWriter {
         let shape = &self.encoder.plan().shape;
         let min = |axis| shape.coordinate(axis, self.tally.min[axis]);
         let max = |axis| shape.coordinate(axis, self.tally.max[axis]);
+        let gps_time = if self.layout.gps_time_is_adjusted_standard {
+            GPS_TIME_IS_ADJUSTED_STANDARD
+        } else {
+            0
+        };
         raw::Header {
-            global_encoding: CRS_IS_WKT,
+            global_encoding: CRS_IS_WKT | gps_time,
             version: las::Version::new(1, 4),
             generating_software: text("tvilling"),
             // The same points give the same bytes on every day.

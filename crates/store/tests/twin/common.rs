@@ -91,6 +91,7 @@ pub(crate) fn layout() -> PointLayout {
         crs_wkt: "PROJCS[\"none\"]".to_owned(),
         scale_m: [0.01; 3],
         offset_m: [150_000.0, 6_500_000.0, 0.0],
+        gps_time_is_adjusted_standard: true,
         has_rgb: true,
         has_nir: false,
         extra: ExtraBytes {
