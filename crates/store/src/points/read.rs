@@ -43,8 +43,8 @@ pub(crate) struct Points<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
     pub(super) key: VoxelKey,
-    offset: u64,
-    len: u32,
+    pub(super) offset: u64,
+    pub(super) len: u32,
     pub(super) points: u32,
 }
 
