@@ -88,13 +88,25 @@ pub fn heights(points: &PointBatch, square: &Bounds, cell_size_m: f64) -> Option
         cell_size_m.is_finite() && cell_size_m > 0.0,
         "a cell of {cell_size_m} m has no area"
     );
-    let window = Window::around(square, cell_size_m)?;
+    let block = Window::around(square, cell_size_m)?;
+    // Points may be few and far between: cells where none are cost nothing.
+    let Some(window) = block.around_points(points) else {
+        let none = block.core_grid(vec![
+            f32::NAN;
+            block.core_columns().len() * block.core_rows().len()
+        ]);
+        return Some(Heights {
+            terrain: none.clone(),
+            surface: none.clone(),
+            distance: none,
+        });
+    };
     let ground = ground::ground(&window, points);
     let surface = surface::surface(&window, points);
     let (terrain, distance) = voids::fill(&window, &ground, &surface.has_return);
     Some(Heights {
-        terrain: window.core_grid(terrain),
-        surface: window.core_grid(window.core_of(&surface.values)),
-        distance: window.core_grid(distance),
+        terrain: block.core_grid_with(&window, terrain),
+        surface: block.core_grid_with(&window, window.core_of(&surface.values)),
+        distance: block.core_grid_with(&window, distance),
     })
 }

@@ -39,6 +39,36 @@ impl Window {
         })
     }
 
+    /// Returns the window of the least rectangle of the block's own cells beyond which no
+    /// cell has a height: gaps are closed between points, never beyond the box around them.
+    /// None if no cell has one.
+    pub(super) fn around_points(&self, points: &PointBatch) -> Option<Window> {
+        let (mut first, mut last) = ([usize::MAX; 2], [0; 2]);
+        self.for_each_point(points, |cell, _| {
+            for (axis, at) in [cell % self.columns, cell / self.columns]
+                .into_iter()
+                .enumerate()
+            {
+                first[axis] = first[axis].min(at);
+                last[axis] = last[axis].max(at);
+            }
+        });
+        let own = [self.core_columns(), self.core_rows()];
+        let [columns, rows] = [0, 1].map(|axis| {
+            first[axis].max(own[axis].start)..own[axis].end.min(last[axis].saturating_add(1))
+        });
+        if columns.is_empty() || rows.is_empty() {
+            return None;
+        }
+        Some(Window {
+            west: self.west + (columns.start - self.margin) as i64,
+            north: self.north - (rows.start - self.margin) as i64,
+            columns: columns.len() + 2 * self.margin,
+            rows: rows.len() + 2 * self.margin,
+            ..*self
+        })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.columns * self.rows
     }
@@ -91,6 +121,22 @@ impl Window {
             })
             .copied()
             .collect()
+    }
+
+    /// A grid of the block's own cells, of which those of a part have values.
+    pub(super) fn core_grid_with(&self, part: &Window, values: Vec<f32>) -> Grid {
+        if (part.columns, part.rows) == (self.columns, self.rows) {
+            return self.core_grid(values);
+        }
+        let [columns, rows] = [self.core_columns().len(), self.core_rows().len()];
+        let column = (part.west - self.west) as usize;
+        let row = (self.north - part.north) as usize;
+        let mut all = vec![f32::NAN; columns * rows];
+        let lines = values.chunks_exact(part.core_columns().len());
+        for (line, target) in lines.zip(all.chunks_exact_mut(columns).skip(row)) {
+            target[column..column + line.len()].copy_from_slice(line);
+        }
+        self.core_grid(all)
     }
 
     /// A grid of the block's own cells.

@@ -253,3 +253,47 @@ fn withheld_points_noise_and_nonsense_do_not_count() {
         "no middle of a cell"
     );
 }
+
+#[test]
+fn a_few_points_in_a_wide_block_have_the_heights_that_they_have_in_a_narrow_one() {
+    let mut batch = PointBatch::default();
+    // Two within reach of each other, so that there is terrain between them, one alone, and
+    // one in the halo, towards which the gap is too wide.
+    push(&mut batch, 300.5, 400.5, 10.0, 2);
+    push(&mut batch, 330.5, 400.5, 12.0, 2);
+    push(&mut batch, 700.5, 420.5, 20.0, 2);
+    push(&mut batch, 1030.5, 420.5, 30.0, 2);
+    let wide = Bounds::new(0.0, 0.0, 1000.0, 1000.0).unwrap();
+    let narrow = Bounds::new(290.0, 390.0, 710.0, 430.0).unwrap();
+    let wide = lidar::heights(&batch, &wide, 1.0).unwrap();
+    let narrow = lidar::heights(&batch, &narrow, 1.0).unwrap();
+    assert_eq!((wide.terrain.columns, wide.terrain.rows), (1000, 1000));
+    let pairs = [
+        (&wide.terrain, &narrow.terrain),
+        (&wide.surface, &narrow.surface),
+        (&wide.distance, &narrow.distance),
+    ];
+    for (wide, narrow) in pairs {
+        for row in 0..1000 {
+            for column in 0..1000 {
+                let value = wide.values[row * 1000 + column];
+                // The narrow one lies 290 cells to the east and 570 to the south.
+                let inside = (290..710).contains(&column) && (570..610).contains(&row);
+                let expected = if inside {
+                    narrow.values[(row - 570) * narrow.columns + column - 290]
+                } else {
+                    f32::NAN
+                };
+                assert!(
+                    value == expected || (value.is_nan() && expected.is_nan()),
+                    "{column}, {row}: {value} is not {expected}"
+                );
+            }
+        }
+    }
+    let known = wide.terrain.values.iter().filter(|v| !v.is_nan()).count();
+    assert!(known > 3, "{known}");
+    let empty = Bounds::new(0.0, 0.0, 100.0, 100.0).unwrap();
+    let nothing = lidar::heights(&batch, &empty, 1.0).unwrap();
+    assert!(nothing.terrain.values.iter().all(|v| v.is_nan()));
+}
