@@ -33,6 +33,8 @@ const tileset = (version, query = '') => `${base}/3dtiles/${survey}/${version ==
 // --- COPC by ranges, with the reader of the viewers of COPC ---
 const { storageCrs } = await (await fetch(`${base}/collections/${survey}`)).json();
 const copc = await readCopc(`${base}/surveys/${survey}/points.copc.laz`, storageCrs.replace(/.*\/EPSG\/[^/]*\//, 'EPSG:'));
+for (const sentence of copc.faults) expect(false, `copc: ${sentence}`);
+expect(copc.faults.length === 0, `copc: ${copc.known} nodes have the points that their entries say, each in its cube and below another; by level ${copc.counts.join(', ')}; bounds are those of the header`);
 expect(copc.total === copc.header.pointCount, `copc reads all ${copc.total} points of ${copc.levels} levels in ${copc.requests} ranges`);
 
 // How far the server's geoid raises points.

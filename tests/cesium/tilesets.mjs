@@ -24,7 +24,10 @@ const RAISED_LIMIT_M = 0.1;
 
 const worldFromLonlat = proj4('WGS84', 'EPSG:4978');
 
-/** Reads a survey, in a CRS, node by node over ranges of bytes; returns the shown points of each by its key: place in the world, class, intensity. */
+/**
+ * Reads a survey, in a CRS, node by node over ranges of bytes; returns the shown points of
+ * each by its key: place in the world, class, intensity. Faults of the file are sentences.
+ */
 export async function readCopc(url, crs) {
   const lonlatFromTwin = proj4(crs, 'WGS84');
   let requests = 0;
@@ -37,26 +40,61 @@ export async function readCopc(url, crs) {
   const copc = await Copc.create(getter);
   const lazPerf = await LazPerf.create();
   const nodes = new Map();
+  const faults = [];
+  const { cube } = copc.info;
+  const { scale } = copc.header;
+  // A step over a side is the rounding of the side itself.
+  const within = (at, low, high) => at.every((value, axis) => value >= low[axis] - scale[axis] && value <= high[axis] + scale[axis]);
+  const known = new Set();
+  const counts = [];
+  let low = [Infinity, Infinity, Infinity];
+  let high = [-Infinity, -Infinity, -Infinity];
   const pages = [copc.info.rootHierarchyPage];
   let total = 0;
   while (pages.length > 0) {
     const subtree = await Copc.loadHierarchyPage(getter, pages.pop());
     pages.push(...Object.values(subtree.pages).filter(Boolean));
     for (const [key, node] of Object.entries(subtree.nodes)) {
-      if (!node || node.pointCount === 0) continue;
+      if (!node) continue;
+      if (known.has(key)) faults.push(`node ${key} comes twice`);
+      known.add(key);
+      if (node.pointCount === 0) continue;
       const view = await Copc.loadPointDataView(getter, copc, node, { lazPerf });
+      if (view.pointCount !== node.pointCount) faults.push(`node ${key} has ${view.pointCount} points, and its entry says ${node.pointCount}`);
+      const [level, ...place] = key.split('-').map(Number);
+      counts[level] = (counts[level] ?? 0) + view.pointCount;
+      const side = (cube[3] - cube[0]) / 2 ** level;
+      const corner = place.map((at, axis) => cube[axis] + at * side);
+      const opposite = corner.map((at) => at + side);
+      let outside = 0;
       const get = Object.fromEntries(['X', 'Y', 'Z', 'Classification', 'Intensity', 'Withheld'].map((name) => [name, view.dimensions[name] ? view.getter(name) : () => 0]));
       const points = [];
       for (let i = 0; i < view.pointCount; i += 1) {
+        const at = [get.X(i), get.Y(i), get.Z(i)];
+        low = low.map((value, axis) => Math.min(value, at[axis]));
+        high = high.map((value, axis) => Math.max(value, at[axis]));
+        if (!within(at, corner, opposite)) outside += 1;
         if (NOISE.has(get.Classification(i)) || get.Withheld(i)) continue;
         const place = worldFromLonlat.forward([...lonlatFromTwin.forward([get.X(i), get.Y(i)]), get.Z(i)]);
         points.push([...place, get.Classification(i), get.Intensity(i)]);
       }
+      if (outside > 0) faults.push(`node ${key} has ${outside} points outside its cube`);
       total += view.pointCount;
       nodes.set(key, points);
     }
   }
-  return { nodes, total, header: copc.header, levels: 1 + Math.max(...[...nodes.keys()].map((key) => Number(key.split('-')[0]))), requests };
+  for (const key of known) {
+    const [level, ...place] = key.split('-').map(Number);
+    const above = [level - 1, ...place.map((at) => at >> 1)].join('-');
+    if (level > 0 && !known.has(above)) faults.push(`node ${key} has none above it`);
+  }
+  for (let level = 0; level < counts.length; level += 1) {
+    if (!counts[level]) faults.push(`level ${level} of ${counts.length} has no points`);
+  }
+  const near = (some, others) => some.every((value, axis) => Math.abs(value - others[axis]) < scale[axis] / 2);
+  if (!near(low, copc.header.min) || !near(high, copc.header.max)) faults.push(`points lie between ${low} and ${high}, and the header says ${copc.header.min} and ${copc.header.max}`);
+  if (!within(copc.header.min, cube.slice(0, 3), cube.slice(3)) || !within(copc.header.max, cube.slice(0, 3), cube.slice(3))) faults.push('the bounds of the header lie outside the cube');
+  return { nodes, faults, total, counts, known: known.size, header: copc.header, levels: counts.length, requests };
 }
 
 /** What 3d-tiles-tools reads files with: here, those of a server. */
