@@ -14,6 +14,8 @@ mod gdal;
 mod harness;
 mod heights;
 mod hostile;
+mod mutations;
 mod rasters;
 mod real;
 mod spatial;
+mod surveys;
