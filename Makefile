@@ -20,6 +20,7 @@ bench: build-packages web
 	benches/run
 	benches/lidar
 	benches/terrain
+	benches/tiler
 
 web:
 	scripts/web
