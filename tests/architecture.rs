@@ -48,6 +48,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("proj-sys", &["geodesy"]),
     ("memmap2", &["store"]),
     ("image", &["tiler"]),
+    // What departments deliver, and archives of tiles.
+    ("rusqlite", &["ingest", "store"]),
+    ("pmtiles", &["store"]),
 ];
 
 /// Name and dependencies of a package, without those of its tests.

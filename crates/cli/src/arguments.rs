@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Ingest(Ingest),
     /// Draw contours of a survey's ground as a collection.
     Contour(Contour),
+    /// Build all tiles of collections in a tile matrix set, to be served as they are.
+    Tile(Tile),
     /// Write a survey of a twin to a file.
     Export(Export),
     /// Serve a twin over HTTP.
@@ -161,6 +163,32 @@ pub(crate) struct Contour {
     /// Put the new in place of what the collection has.
     #[arg(long)]
     pub(crate) replace: bool,
+}
+
+/// Options of `tile`.
+#[derive(Debug, Args)]
+pub(crate) struct Tile {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// A collection; more than once for several [default: all that can be drawn].
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: Vec<String>,
+    /// Tile matrix set.
+    #[arg(long, default_value = "WebMercatorQuad", value_name = "ID")]
+    pub(crate) tms: String,
+    /// First level [default: the set's].
+    #[arg(long, value_name = "N")]
+    pub(crate) min_zoom: Option<u8>,
+    /// Last level [default: as deep as the data are fine, from 4 to 16].
+    #[arg(long, value_name = "N")]
+    pub(crate) max_zoom: Option<u8>,
+    /// Write one archive of the collections, *.pmtiles or *.mbtiles, instead of keeping one
+    /// for each in the twin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite the file if it exists.
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
 }
 
 /// Options of `export`.

@@ -42,6 +42,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Verb::Init(options) => verbs::init::run(options, json),
         Verb::Ingest(options) => verbs::ingest::run(options, json),
         Verb::Contour(options) => verbs::contour::run(options, json),
+        Verb::Tile(options) => verbs::tile::run(options, json),
         Verb::Export(options) => verbs::export::run(options, json),
         Verb::Serve(options) => verbs::serve::run(options, json),
         Verb::Query(options) => verbs::query::run(options, json),

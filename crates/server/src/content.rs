@@ -83,6 +83,18 @@ impl Content {
         }
     }
 
+    /// Returns an answer that was compressed with gzip long ago, and is not touched: a client
+    /// that takes no gzip has it inflated.
+    pub(crate) fn of_gzip(media_type: &'static str, gzipped: Bytes) -> Content {
+        Content {
+            media_type,
+            tag: xxh3_128(&gzipped),
+            plain: None,
+            gzipped: Some(gzipped),
+            headers: Vec::new(),
+        }
+    }
+
     /// Returns an answer of JSON.
     pub(crate) fn json(value: &impl serde::Serialize) -> Content {
         Content::json_as("application/json", value)

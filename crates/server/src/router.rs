@@ -57,9 +57,11 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
             "/collections/{id}/map/tiles/{tms}/{z}/{row}/{col}",
             get(raster_tiles::map_tile),
         ),
-        // XYZ and TileJSON 3, vector; {file} is Y.mvt or ID[,ID…].json.
+        // XYZ, TileJSON 3 and archives, vector; {file} is Y.mvt, ID[,ID…].json, ID.pmtiles
+        // or TMS.pmtiles.
         ("/tiles.json", get(tiles::tilejson_of_all)),
-        ("/tiles/{file}", get(tiles::tilejson)),
+        ("/tiles/{file}", get(tiles::document)),
+        ("/tiles/{id}/{file}", get(tiles::archive)),
         ("/tiles/{ids}/{z}/{x}/{file}", get(tiles::xyz_tile)),
         ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.

@@ -52,7 +52,25 @@ pub(crate) struct CollectionEntry {
     pub(crate) version: u64,
     /// No two hold the same id.
     pub(crate) segments: Vec<SegmentFiles>,
+    /// By name of tile matrix set; each made of `version`.
+    pub(crate) pyramids: BTreeMap<String, PyramidEntry>,
     pub(crate) report: FileRef,
+}
+
+/// All tiles of a collection in one tile matrix set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PyramidEntry {
+    /// Name of the tile matrix set.
+    pub(crate) tms: String,
+    /// First and last level, by the set's numbers.
+    pub(crate) levels: [u8; 2],
+    /// By how many levels tiles are stored deeper.
+    pub(crate) zoom_shift: u8,
+    /// Tiles that are not empty.
+    pub(crate) tiles: u64,
+    /// The version of the collection that it was made of.
+    pub(crate) of_version: u64,
+    pub(crate) file: FileRef,
 }
 
 /// The files of a segment.
@@ -111,7 +129,8 @@ impl Catalog {
     pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
         let of_collections = self.collections.values().flat_map(|entry| {
             let of_segments = entry.segments.iter().flat_map(SegmentFiles::files);
-            of_segments.chain([&entry.report])
+            let of_pyramids = entry.pyramids.values().map(|pyramid| &pyramid.file);
+            of_segments.chain(of_pyramids).chain([&entry.report])
         });
         let of_surveys = self.surveys.values().flat_map(SurveyEntry::files);
         of_collections.chain(of_surveys)
@@ -199,7 +218,20 @@ struct RawCollection {
     data_origin: Option<String>,
     version: u64,
     segments: Vec<RawSegment>,
+    /// Absent in catalogs of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pyramids: Vec<RawPyramid>,
     report: RawFile,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawPyramid {
+    tms: String,
+    levels: [u8; 2],
+    zoom_shift: u8,
+    tiles: u64,
+    of_version: u64,
+    file: RawFile,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -345,6 +377,7 @@ impl From<&CollectionEntry> for RawCollection {
             data_origin: meta.data_origin.map(|origin| origin.as_str().to_owned()),
             version: entry.version,
             segments: entry.segments.iter().map(RawSegment::from).collect(),
+            pyramids: entry.pyramids.values().map(RawPyramid::from).collect(),
             report: RawFile::from(&entry.report),
         }
     }
@@ -355,6 +388,12 @@ impl TryFrom<RawCollection> for CollectionEntry {
 
     fn try_from(raw: RawCollection) -> Result<CollectionEntry, String> {
         let columns: Result<_, _> = raw.columns.into_iter().map(Column::try_from).collect();
+        let pyramids: Result<Vec<_>, _> = raw
+            .pyramids
+            .into_iter()
+            .map(PyramidEntry::try_from)
+            .collect();
+        let pyramids = pyramids?.into_iter();
         let segments: Result<_, _> = raw
             .segments
             .into_iter()
@@ -376,7 +415,36 @@ impl TryFrom<RawCollection> for CollectionEntry {
             },
             version: raw.version,
             segments: segments?,
+            pyramids: pyramids.map(|p| (p.tms.clone(), p)).collect(),
             report: raw.report.try_into()?,
+        })
+    }
+}
+
+impl From<&PyramidEntry> for RawPyramid {
+    fn from(entry: &PyramidEntry) -> RawPyramid {
+        RawPyramid {
+            tms: entry.tms.clone(),
+            levels: entry.levels,
+            zoom_shift: entry.zoom_shift,
+            tiles: entry.tiles,
+            of_version: entry.of_version,
+            file: RawFile::from(&entry.file),
+        }
+    }
+}
+
+impl TryFrom<RawPyramid> for PyramidEntry {
+    type Error = String;
+
+    fn try_from(raw: RawPyramid) -> Result<PyramidEntry, String> {
+        Ok(PyramidEntry {
+            tms: raw.tms,
+            levels: raw.levels,
+            zoom_shift: raw.zoom_shift,
+            tiles: raw.tiles,
+            of_version: raw.of_version,
+            file: raw.file.try_into()?,
         })
     }
 }
@@ -540,9 +608,9 @@ impl TryFrom<RawFile> for FileRef {
 }
 
 /// Returns whether the store may have given a file this name: the generation that made
-/// it, then what tells it apart.
+/// it, then what tells it apart, such as a tile matrix set.
 pub(crate) fn is_name_of_ours(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let digits = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
     name.strip_prefix('g')
         .and_then(|rest| rest.split_once('-'))

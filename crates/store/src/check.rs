@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use model::Bounds;
 
-use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
+use crate::catalog::{Catalog, CollectionEntry, PyramidEntry, SegmentFiles, SurveyEntry};
 use crate::files::{self, FileRef, Stamp, checksum};
 use crate::heights::HeightMap;
+use crate::pyramids::Archive;
 use crate::transaction::files_below;
 use crate::twin::open_segment;
 use crate::{Error, points};
@@ -19,6 +20,8 @@ pub struct CheckReport {
     pub files: u64,
     /// Features and points that were read and whose references resolve.
     pub features: u64,
+    /// Tiles of pyramids that were inflated.
+    pub tiles: u64,
     /// What is wrong, one sentence each, with its file.
     pub problems: Vec<String>,
     /// Files that nothing refers to; harmless.
@@ -122,6 +125,9 @@ impl Checker<'_> {
 
     fn collection(&mut self, entry: &CollectionEntry) -> Result<(), Error> {
         self.file(&entry.report);
+        for pyramid in entry.pyramids.values() {
+            self.pyramid(pyramid, entry.version);
+        }
         let mut ids = HashSet::new();
         let mut bounds: Option<Bounds> = None;
         for files in &entry.segments {
@@ -197,6 +203,33 @@ impl Checker<'_> {
             .for_each(|problem| self.problem(problem));
         self.report.features += count;
         Ok(segment.bounds())
+    }
+
+    fn pyramid(&mut self, entry: &PyramidEntry, version: u64) {
+        if entry.of_version != version {
+            let what = format!(
+                "shows version {} of a collection that is of version {version}",
+                entry.of_version
+            );
+            self.corrupt(&entry.file, what);
+        }
+        if !self.file(&entry.file) {
+            return;
+        }
+        let archive = entry.file.map(self.dir).and_then(Archive::open);
+        let counted = archive.and_then(|archive| Ok((archive.check()?, archive.header().levels)));
+        let levels = entry.levels.map(|z| z.saturating_add(entry.zoom_shift));
+        match counted {
+            Ok(found) if found == (entry.tiles, levels) => self.report.tiles += entry.tiles,
+            Ok((tiles, [first, last])) => {
+                let what = format!(
+                    "has {tiles} tiles on levels {first} to {last} where the catalog says {} on {} to {}",
+                    entry.tiles, levels[0], levels[1]
+                );
+                self.corrupt(&entry.file, what);
+            }
+            Err(error) => self.problem(error.to_string()),
+        }
     }
 
     fn survey(&mut self, entry: &SurveyEntry) {

@@ -5,6 +5,7 @@
 //! collections/ID/gGENERATION-N.fgb         features with geometry, Hilbert-sorted
 //! collections/ID/gGENERATION-N-rows.fgb    features without
 //! collections/ID/gGENERATION-N.ids         where each feature lies, by id
+//! collections/ID/gGENERATION-N-TMS.pmtiles all tiles in one tile matrix set (see `pyramids`)
 //! surveys/ID/gGENERATION-N-points.copc.laz points as COPC (see the module `points`)
 //! surveys/ID/gGENERATION-N-terrain.tif     bare ground; -surface.tif the highest returns;
 //!                                          -distance.tif how far measured ground is
@@ -25,6 +26,7 @@ mod files;
 mod heights;
 pub mod keys;
 mod points;
+mod pyramids;
 mod rasters;
 mod segment;
 mod transaction;
@@ -35,6 +37,10 @@ pub use check::{CheckReport, check};
 pub use error::Error;
 pub use heights::{HeightKind, HeightsWriter, Overviews, RasterFormat, RasterWriter, Samples};
 pub use points::{EncodedNode, NodeEncoder, OctreeNode, PointLayout, SurveyWriter};
+pub use pyramids::{
+    ArchiveFormat, PMTILES, PyramidDescription, PyramidSummary, PyramidTile, PyramidView,
+    PyramidWriter,
+};
 pub use rasters::AboveGroundTiff;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};

@@ -10,7 +10,7 @@
 //! 5. the twin's folder is made durable: the change is acknowledged;
 //! 6. files that only the old catalog named are unlinked. Who has them mapped keeps them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,17 @@ use model::{
     GridFrame, Schema, Survey, Value, VerticalDatum,
 };
 
-use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry, is_name_of_ours};
+use crate::catalog::{
+    Catalog, CollectionEntry, PyramidEntry, SegmentFiles, SurveyEntry, is_name_of_ours,
+};
 use crate::files::{self, FileRef};
 use crate::heights::HeightKind;
 use crate::segment::{self, Layer, Segment};
 use crate::twin::open_segment;
-use crate::{Error, HeightsWriter, PointLayout, SurveyWriter};
+use crate::{
+    ArchiveFormat, Error, HeightsWriter, PointLayout, PyramidDescription, PyramidSummary,
+    PyramidWriter, SurveyWriter,
+};
 
 /// Most segments of a collection. Each costs a search of its own, so that the next
 /// delivery after this many is written together with all before it.
@@ -242,6 +247,64 @@ impl Transaction {
         Ok(())
     }
 
+    /// Starts staging the pyramid of a collection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if there is no such collection, or the levels do not fit;
+    /// [`Error::Io`].
+    pub fn begin_pyramid(
+        &mut self,
+        id: &CollectionId,
+        description: PyramidDescription,
+    ) -> Result<PyramidWriter, Error> {
+        if !self.catalog.collections.contains_key(id) {
+            return Err(Error::Refused(format!("there is no collection {id}")));
+        }
+        let name = format!("{}-{}.pmtiles", self.next_stem(), description.tms);
+        self.make_folder("collections", id)?;
+        let path = self.dir.join("collections").join(id.as_str()).join(name);
+        self.staged.push(path.clone());
+        PyramidWriter::create(&path, ArchiveFormat::PmTiles, description)
+    }
+
+    /// Stages a pyramid whose tiles have been written, made of the given version of the
+    /// collection. It takes the place of what there is in its tile matrix set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the collection has changed since, or the pyramid has no tile;
+    /// [`Error::Io`].
+    pub fn put_pyramid(
+        &mut self,
+        id: &CollectionId,
+        of_version: u64,
+        writer: PyramidWriter,
+    ) -> Result<PyramidSummary, Error> {
+        let description = writer.description().clone();
+        let path = writer.path().to_owned();
+        let summary = writer.finish()?;
+        let Some(entry) = self.catalog.collections.get_mut(id) else {
+            return Err(Error::Refused(format!("there is no collection {id}")));
+        };
+        if entry.version != of_version {
+            return Err(Error::Refused(format!(
+                "collection {id} has changed while its tiles were made: make them again"
+            )));
+        }
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let pyramid = PyramidEntry {
+            tms: description.tms.clone(),
+            levels: [*description.levels.start(), *description.levels.end()],
+            zoom_shift: description.zoom_shift,
+            tiles: summary.tiles,
+            of_version,
+            file: FileRef::of(&self.dir, format!("collections/{id}/{file}"))?,
+        };
+        entry.pyramids.insert(description.tms, pyramid);
+        Ok(summary)
+    }
+
     /// Makes everything staged live at once, durably.
     ///
     /// # Errors
@@ -297,6 +360,8 @@ impl Transaction {
             version: self.catalog.generation,
             meta: collection,
             segments,
+            // Those of what was before show what is no longer so.
+            pyramids: BTreeMap::new(),
         })
     }
 
@@ -350,6 +415,11 @@ impl Transaction {
                 ..entry.meta
             },
             segments: [before.segments, entry.segments].concat(),
+            pyramids: if unchanged {
+                before.pyramids
+            } else {
+                entry.pyramids
+            },
             version: if unchanged {
                 before.version
             } else {
@@ -446,6 +516,7 @@ fn keep_if_equal(before: CollectionEntry, entry: CollectionEntry) -> CollectionE
     if same_schema && contents(&before) == contents(&entry) {
         CollectionEntry {
             segments: before.segments,
+            pyramids: before.pyramids,
             version: before.version,
             ..entry
         }

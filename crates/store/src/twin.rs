@@ -11,6 +11,7 @@ use model::{Access, CollectionId};
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
 use crate::files::{FileRef, Mapped, Stamp};
 use crate::heights::HeightMap;
+use crate::pyramids::OpenPyramid;
 use crate::segment::{Projection, Segment};
 use crate::{Error, Transaction, View};
 
@@ -231,6 +232,8 @@ pub(crate) struct OpenCollection {
     pub(crate) crs_code: Arc<str>,
     pub(crate) entry: CollectionEntry,
     pub(crate) segments: Result<Vec<OpenSegment>, OpenError>,
+    /// By name of tile matrix set.
+    pub(crate) pyramids: BTreeMap<String, Arc<OpenPyramid>>,
     pub(crate) report: Result<Mapped, OpenError>,
 }
 
@@ -262,7 +265,14 @@ impl OpenCollection {
             })
         });
         let segments: Result<_, Error> = segments.collect();
+        let pyramids = entry.pyramids.iter().map(|(tms, pyramid)| {
+            let known = before.and_then(|before| before.pyramids.get(tms));
+            let known = known.filter(|open| open.entry == *pyramid && open.archive.is_ok());
+            let open = || Arc::new(OpenPyramid::open(dir, pyramid.clone()));
+            (tms.clone(), known.map_or_else(open, Arc::clone))
+        });
         OpenCollection {
+            pyramids: pyramids.collect(),
             crs_code: Arc::clone(crs_code),
             segments: segments.map_err(OpenError::from),
             report: entry.report.map(dir).map_err(OpenError::from),
@@ -280,7 +290,9 @@ impl OpenCollection {
 
     fn errors(&self) -> Vec<&OpenError> {
         let both = [self.segments.as_ref().err(), self.report.as_ref().err()];
-        both.into_iter().flatten().collect()
+        let pyramids = self.pyramids.values();
+        let pyramids = pyramids.filter_map(|pyramid| pyramid.archive.as_ref().err());
+        both.into_iter().flatten().chain(pyramids).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::files::Mapped;
 use crate::heights::{HeightKind, HeightMap};
 use crate::points::{OctreeNode, Points};
+use crate::pyramids::{OpenPyramid, PyramidView};
 use crate::segment::Position;
 use crate::twin::{OpenCollection, OpenError, OpenSegment, OpenSurvey, Snapshot};
 
@@ -210,6 +211,40 @@ impl CollectionView {
             }
         }
         Ok(None)
+    }
+
+    /// Its pyramids that show the version that is live, by name of tile matrix set.
+    pub fn pyramids(&self) -> impl Iterator<Item = PyramidView> + '_ {
+        let live = |open: &&Arc<OpenPyramid>| open.entry.of_version == self.version();
+        let all = self.0.pyramids.values().filter(live);
+        all.map(|open| PyramidView(Arc::clone(open)))
+    }
+
+    /// Its pyramid in a tile matrix set, if there is one that shows the version that is live.
+    pub fn pyramid(&self, tms: &str) -> Option<PyramidView> {
+        let open = self.0.pyramids.get(tms)?;
+        (open.entry.of_version == self.version()).then(|| PyramidView(Arc::clone(open)))
+    }
+
+    /// Some `count` features, or all if there are fewer, evenly spread by id.
+    ///
+    /// Nothing is read but what is returned, and where it lies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`], here and for each feature.
+    pub fn sample(
+        &self,
+        count: usize,
+    ) -> Result<impl Iterator<Item = Result<Feature, Error>> + '_, Error> {
+        let segments = self.0.segments()?;
+        let all = self.meta().feature_count as usize;
+        let step = all.div_ceil(count.max(1)).max(1);
+        let places = segments.iter().flat_map(move |open| {
+            let ids = open.segment.by_id(None).step_by(step);
+            ids.map(move |(_, position)| (open, position))
+        });
+        Ok(places.map(read))
     }
 
     /// Up to `limit` features with ids over `after`, by id, that touch `bounds` if given.

@@ -65,7 +65,7 @@ impl Tiles {
 impl Level {
     /// Returns the level `z`; none if the set does not go so deep.
     pub(crate) fn of(tms: &TileMatrixSet, z: u8) -> Option<Level> {
-        let matrix = tms.matrices.get(usize::from(z))?;
+        let matrix = tms.matrix(z)?;
         Some(Level {
             origin: matrix.origin,
             unit: matrix.cell_size * f64::from(matrix.tile_size_px) / f64::from(EXTENT),

@@ -17,6 +17,7 @@
 mod clip;
 pub mod cloud;
 mod coverage;
+mod density;
 mod difference;
 mod format;
 mod label;
@@ -43,6 +44,7 @@ use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
 
 pub use crate::coverage::{Product, write_raster};
+pub use crate::density::deepest_level;
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::format::ImageFormat;
 pub use crate::pyramid::{BuiltTile, PyramidOptions, PyramidSummary, build_pyramid};

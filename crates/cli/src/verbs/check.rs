@@ -12,6 +12,7 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
         "whole": report.problems.is_empty(),
         "files": report.files,
         "features": report.features,
+        "tiles": report.tiles,
         "problems": report.problems,
         "unreferenced": report.unreferenced,
     });
@@ -19,6 +20,9 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
         "{} files, {} features and points read\n",
         report.files, report.features
     );
+    if report.tiles > 0 {
+        text += &format!("{} tiles of pyramids inflated\n", report.tiles);
+    }
     for path in &report.unreferenced {
         text += &format!("{}: nothing refers to it; harmless\n", path.display());
     }

@@ -10,6 +10,7 @@ pub(crate) mod key;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tile;
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use model::{Access, CollectionId, Source};
 use serde_json::{Value, json};
+use store::PyramidView;
 
 use crate::arguments::TwinOnly;
 use crate::output;
@@ -35,8 +36,11 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
             source: &meta.source,
             report: collection.report()?,
         };
-        let mut object = add(kept, &format!("{} features", meta.feature_count))?;
+        let pyramids: Vec<Pyramid> = collection.pyramids().map(Pyramid).collect();
+        let tiled: String = pyramids.iter().map(Pyramid::text).collect();
+        let mut object = add(kept, &format!("{} features{tiled}", meta.feature_count))?;
         object["features"] = json!(meta.feature_count);
+        object["pyramids"] = pyramids.iter().map(Pyramid::object).collect();
         collections.push(object);
     }
     let mut surveys = Vec::new();
@@ -75,6 +79,32 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     });
     output::print(json, &object, &text);
     Ok(())
+}
+
+/// A pyramid of a collection.
+struct Pyramid(PyramidView);
+
+impl Pyramid {
+    fn text(&self) -> String {
+        let levels = self.0.levels();
+        format!(
+            ", {} tiles of {} levels {} to {}",
+            self.0.tiles(),
+            self.0.tms(),
+            levels.start(),
+            levels.end()
+        )
+    }
+
+    fn object(&self) -> Value {
+        let levels = self.0.levels();
+        json!({
+            "tms": self.0.tms(),
+            "levels": [levels.start(), levels.end()],
+            "tiles": self.0.tiles(),
+            "bytes": self.0.byte_len(),
+        })
+    }
 }
 
 /// What collections and surveys have in common; `report` is the text that the twin keeps.

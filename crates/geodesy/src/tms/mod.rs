@@ -217,6 +217,20 @@ impl TileMatrixSet {
         Some((west..=east, north..=south))
     }
 
+    /// Returns by how many levels an archive that knows only levels of 2^z × 2^z tiles must
+    /// deepen the set's: the least number with which every level fits. 0 for sets that begin
+    /// with one tile, 2 for `SWEREF99TM`, which begins with 4 × 4.
+    pub fn quad_shift(&self) -> u8 {
+        let fits = |shift: u8| {
+            self.levels().zip(&self.matrices).all(|(z, matrix)| {
+                let side = 1_u64 << (z + shift);
+                u64::from(matrix.columns.max(matrix.rows)) <= side
+            })
+        };
+        // Columns fit 32 bits, so that 32 levels more are always enough.
+        (0..=32).find(|shift| fits(*shift)).unwrap_or(32)
+    }
+
     /// Scale denominator of a level, as OGC counts it: for pixels of 0.28 mm.
     pub fn scale_denominator(&self, matrix: &TileMatrix) -> f64 {
         matrix.cell_size * self.crs.unit_m().unwrap_or(DEGREE_M) / PIXEL_SIZE_M

@@ -35,6 +35,18 @@ fn sets_go_by_their_names_and_codes() {
 }
 
 #[test]
+fn a_set_that_begins_with_one_tile_fits_squares_and_the_swedish_ones_need_two_levels_more() {
+    assert_eq!(set("WebMercatorQuad").quad_shift(), 0);
+    assert_eq!(set("SWEREF99TM").quad_shift(), 2);
+    assert_eq!(set("SWEREF991715").quad_shift(), 2);
+    let mut wide = set("WebMercatorQuad").clone();
+    wide.matrices[3].columns = 9;
+    assert_eq!(wide.quad_shift(), 1);
+    wide.first_z = 4;
+    assert_eq!(wide.quad_shift(), 0);
+}
+
+#[test]
 fn the_name_of_a_zone_is_its_central_meridian() {
     for set in &TileMatrixSet::all()[2..] {
         let digits = set.id.strip_prefix("SWEREF99").unwrap();

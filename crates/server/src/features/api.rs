@@ -24,7 +24,7 @@ const CONFORMANCE: [&str; 8] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 62] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -89,9 +89,15 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 62] = [
     ("/tiles.json", "TileJSON of all collections", JSON, &["f"]),
     (
         "/tiles/{file}",
-        "TileJSON of ID[,ID…].json",
+        "TileJSON of ID[,ID…].json, or by range of bytes the archive of all tiles ID.pmtiles",
         JSON,
         &["f", "labels"],
+    ),
+    (
+        "/tiles/{id}/{file}",
+        "All tiles of a collection in a tile matrix set, TMS.pmtiles, by range of bytes",
+        store::PMTILES,
+        &[],
     ),
     (
         "/tiles/{ids}/{z}/{x}/{file}",

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
-use store::{AboveGroundTiff, HeightKind, SurveyView};
+use store::{AboveGroundTiff, HeightKind, PMTILES, PyramidView, SurveyView};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -27,11 +27,12 @@ pub(crate) const COG: &str = "image/tiff; application=geotiff; profile=cloud-opt
 /// holds in memory.
 const PIECE_LEN: usize = 256 << 10;
 
-/// A file of a survey.
-enum File {
+/// A file of a survey, or an archive of tiles.
+pub(crate) enum File {
     Points(SurveyView),
     Heights(SurveyView, HeightKind),
     AboveGround(AboveGroundTiff),
+    Pyramid(PyramidView),
 }
 
 impl File {
@@ -40,6 +41,7 @@ impl File {
             File::Points(survey) => survey.points_copc()?.len(),
             File::Heights(survey, kind) => survey.heights_tiff(*kind)?.len(),
             File::AboveGround(file) => file.len(),
+            File::Pyramid(pyramid) => pyramid.pmtiles()?.len(),
         })
     }
 
@@ -48,6 +50,7 @@ impl File {
             File::Points(survey) => survey.points_checksum(),
             File::Heights(survey, kind) => survey.heights_checksum(*kind),
             File::AboveGround(file) => file.checksum(),
+            File::Pyramid(pyramid) => pyramid.checksum(),
         }
     }
 
@@ -58,6 +61,7 @@ impl File {
                 Bytes::copy_from_slice(&survey.heights_tiff(*kind)?[from..to])
             }
             File::AboveGround(file) => Bytes::from(file.read(from..to)?),
+            File::Pyramid(pyramid) => Bytes::copy_from_slice(&pyramid.pmtiles()?[from..to]),
         })
     }
 
@@ -65,6 +69,7 @@ impl File {
         match self {
             File::Points(_) => COPC,
             File::Heights(..) | File::AboveGround(_) => COG,
+            File::Pyramid(_) => PMTILES,
         }
     }
 
@@ -76,6 +81,7 @@ impl File {
             File::Heights(_, HeightKind::Surface) => "-surface.tif",
             File::Heights(_, HeightKind::Distance) => "-distance.tif",
             File::AboveGround(_) => "-height.tif",
+            File::Pyramid(_) => ".pmtiles",
         }
     }
 }
@@ -125,7 +131,7 @@ pub(crate) async fn height(
     answer(&caller, &id, &method, &headers, file)
 }
 
-fn answer(
+pub(crate) fn answer(
     caller: &Caller,
     id: &str,
     method: &Method,

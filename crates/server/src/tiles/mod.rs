@@ -4,6 +4,7 @@
 //! A tile that had to give something up to keep its byte limit says what in the header
 //! `Tvilling-Sacrifices`, sentences with `; ` between them.
 
+mod pyramid;
 mod sets;
 mod tilejson;
 
@@ -22,6 +23,7 @@ use crate::content::{Caching, Content};
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
+pub(crate) use pyramid::{archive, document};
 pub(crate) use sets::{TilesetKind, set, sets, tileset, tilesets};
 pub(crate) use tilejson::{center, put_bounds, tilejson, tilejson_of_all};
 
@@ -192,6 +194,10 @@ async fn vector_tile(
 ) -> Result<Response, Problem> {
     let tms = set_of(tms)?;
     let tile = address_of(tms, z, x, y)?;
+    let known = pyramid::look_up(&collections, tms, tile, polygons);
+    if let pyramid::Known::Tile(content) = known {
+        return caller.answer(content, Caching::Minute).await;
+    }
     let mut inside = false;
     for collection in &collections {
         let bounds = collection.meta().bounds;
@@ -207,6 +213,9 @@ async fn vector_tile(
             &tile.to_string(),
             "It lies outside what these collections cover.",
         ));
+    }
+    if let pyramid::Known::Nothing = known {
+        return Ok(caller.empty_tile());
     }
     let parts = collections
         .iter()

@@ -13,7 +13,8 @@ use crate::catalogue::{self, EntryKind};
 use crate::content::{Caching, Content};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::tiles::{LABELS, LABELS_QUERY, VECTOR_MAX_ZOOM, drawable, polygons};
+use crate::tiles::pyramid::archive_path;
+use crate::tiles::{LABELS, LABELS_QUERY, VECTOR_MAX_ZOOM, WEB_MERCATOR, drawable, polygons};
 
 /// `GET /tiles/ID[,ID…].json`.
 pub(crate) async fn tilejson(
@@ -109,6 +110,11 @@ async fn answer(
         "maxzoom": VECTOR_MAX_ZOOM,
         "vector_layers": layers,
     });
+    if let ([collection], Polygons::Areas) = (collections, polygons)
+        && let Some(pyramid) = collection.pyramid(WEB_MERCATOR)
+    {
+        document["pmtiles"] = json!(caller.base.url(&archive_path(&ids, &pyramid)));
+    }
     put_bounds(app, &mut document, bounds.as_ref(), VECTOR_MAX_ZOOM);
     caller
         .answer(Content::json(&document), Caching::Revalidate)

@@ -32,10 +32,13 @@ impl Cutter {
             None => None,
         };
         let levels = options.levels.clone().map(|z| {
-            let level = Level::of(tms, z).ok_or_else(|| Error::NoSuchLevel {
-                tms: tms.id.clone(),
-                z,
-            })?;
+            // Levels too deep for a number could be made, but found by nobody.
+            let level = Level::of(tms, z)
+                .filter(|_| order.id(z, [0, 0]).is_some())
+                .ok_or_else(|| Error::NoSuchLevel {
+                    tms: tms.id.clone(),
+                    z,
+                })?;
             Ok((z, level))
         });
         Ok(Cutter {
@@ -78,8 +81,11 @@ impl Cutter {
                     &tiles,
                     tolerance,
                     &mut |tile, shown, geometry| {
+                        let Some(tile) = self.order.id(*z, tile) else {
+                            return;
+                        };
                         let key = Key {
-                            tile: self.order.id(*z, tile),
+                            tile,
                             layer,
                             place,
                             kind: shown.kind,

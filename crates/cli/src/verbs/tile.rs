@@ -1,0 +1,387 @@
+//! `tvilling tile`: every tile of collections in one tile matrix set, into the twin or into
+//! one archive.
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use geodesy::{Crs, TileMatrixSet, Transform};
+use model::{Access, Bounds, GeometryKind};
+use serde_json::{Value, json};
+use store::{
+    ArchiveFormat, CollectionView, PyramidDescription, PyramidSummary, PyramidWriter, View,
+};
+use tiler::{BuiltTile, PyramidOptions, VectorOptions};
+
+use crate::arguments::Tile;
+use crate::output;
+
+/// Memory that building may use beside what the twin's files take of the system's cache.
+const MEMORY_BYTES: u64 = 1 << 30;
+
+/// Formats by how the names of their files end.
+const FORMATS: [(&str, ArchiveFormat); 2] = [
+    (".pmtiles", ArchiveFormat::PmTiles),
+    (".mbtiles", ArchiveFormat::MbTiles),
+];
+
+pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
+    let tms = set(&options.tms)?;
+    let out = options.out.as_deref().map(Out::of).transpose()?;
+    let (twin, configuration) = super::open(&options.dir)?;
+    // Held for all of the work, so that no collection changes under it. An archive beside
+    // the twin changes nothing, and is made of one snapshot.
+    let transaction = match out {
+        None => Some(twin.begin()?),
+        Some(_) => None,
+    };
+    let view = twin.snapshot()?.view(Access::Everything);
+    let collections = chosen(&options, &view)?;
+    let work = Work {
+        tms,
+        name: &configuration.settings.name,
+        options: &options,
+    };
+    match (out, transaction) {
+        (Some(out), _) => into_file(&work, &collections, &out, json),
+        (None, Some(mut transaction)) => {
+            let mut objects = Vec::new();
+            let mut text = String::new();
+            let mut left_out = Vec::new();
+            for collection in collections {
+                let id = &collection.meta().id;
+                let (version, parts) = (collection.version(), [collection.clone()]);
+                let levels = work.levels(&parts)?;
+                let description = work.describe(&parts, &levels)?;
+                let mut writer = transaction.begin_pyramid(id, description)?;
+                let made = work.build(&parts, &levels, &options.dir, &mut writer)?;
+                if made.tiles == 0 {
+                    left_out.push(id.to_string());
+                    continue;
+                }
+                let written = transaction.put_pyramid(id, version, writer)?;
+                let (object, line) = said(&parts, tms, &levels, &written, &made);
+                objects.push(object);
+                text += &line;
+            }
+            if objects.is_empty() {
+                bail!(
+                    "none of {} shows anything in {}: choose more levels or another --tms",
+                    left_out.join(", "),
+                    tms.id
+                );
+            }
+            for id in &left_out {
+                text += &format!("{id}: nothing to see in {}, no pyramid made\n", tms.id);
+            }
+            transaction.commit()?;
+            let object = json!({ "pyramids": objects, "nothing_to_see": left_out });
+            output::print(json, &object, &text);
+            Ok(())
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// An archive to write beside the twin.
+struct Out<'a> {
+    path: &'a Path,
+    format: ArchiveFormat,
+}
+
+impl Out<'_> {
+    fn of(path: &Path) -> anyhow::Result<Out<'_>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.to_ascii_lowercase();
+        let known = FORMATS.iter().find(|(end, _)| name.ends_with(end));
+        match known {
+            Some((_, format)) => Ok(Out {
+                path,
+                format: *format,
+            }),
+            None => bail!(
+                "{}: give the archive a name that ends in {} or {}",
+                path.display(),
+                FORMATS[0].0,
+                FORMATS[1].0
+            ),
+        }
+    }
+
+    /// Beside it, so that it takes its place in one step.
+    fn next(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let process = std::process::id();
+        self.path.with_file_name(format!(".{name}.{process}.next"))
+    }
+}
+
+fn into_file(
+    work: &Work,
+    collections: &[CollectionView],
+    out: &Out,
+    json: bool,
+) -> anyhow::Result<()> {
+    if !work.options.force && out.path.exists() {
+        bail!(
+            "{} exists: name another file, or overwrite it with --force",
+            out.path.display()
+        );
+    }
+    let levels = work.levels(collections)?;
+    let next = out.next();
+    let folder = next.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    let write = || {
+        let description = work.describe(collections, &levels)?;
+        let mut writer = PyramidWriter::create(&next, out.format, description)?;
+        let made = work.build(collections, &levels, folder, &mut writer)?;
+        let written = writer.finish()?;
+        fs::rename(&next, out.path).with_context(|| out.path.display().to_string())?;
+        Ok((made, written))
+    };
+    let (made, written) = match write() {
+        Ok(done) => done,
+        Err(error) => {
+            // What is left of it is of no use; that it cannot be removed says nothing new.
+            let _ = fs::remove_file(&next);
+            return Err(error);
+        }
+    };
+    let (mut object, line) = said(collections, work.tms, &levels, &written, &made);
+    object["file"] = json!(out.path);
+    let text = format!("{} in {}", line.trim_end(), out.path.display());
+    output::print(json, &object, &text);
+    Ok(())
+}
+
+/// What is the same for all pyramids of one run.
+struct Work<'a> {
+    tms: &'static TileMatrixSet,
+    /// The twin's name, which maps must show.
+    name: &'a str,
+    options: &'a Tile,
+}
+
+/// What came of building.
+struct Made {
+    tiles: u64,
+    features: u64,
+    with_sacrifices: u64,
+    seconds: f64,
+}
+
+impl Work<'_> {
+    /// The levels to build: those that were asked for, or down to what the data need.
+    fn levels(&self, collections: &[CollectionView]) -> anyhow::Result<RangeInclusive<u8>> {
+        let there = self.tms.levels();
+        for (option, level) in [
+            ("--min-zoom", self.options.min_zoom),
+            ("--max-zoom", self.options.max_zoom),
+        ] {
+            if let Some(level) = level.filter(|level| !there.contains(level)) {
+                bail!(
+                    "{option} {level}: {} has levels {} to {}",
+                    self.tms.id,
+                    there.start(),
+                    there.end()
+                );
+            }
+        }
+        let first = self.options.min_zoom.unwrap_or(*there.start());
+        if let Some(last) = self.options.max_zoom {
+            if first > last {
+                bail!("--min-zoom {first} is deeper than --max-zoom {last}");
+            }
+            return Ok(first..=last);
+        }
+        let mut last = first;
+        for collection in collections {
+            last = last.max(tiler::deepest_level(collection, self.tms)?);
+        }
+        Ok(first..=last)
+    }
+
+    fn describe(
+        &self,
+        collections: &[CollectionView],
+        levels: &RangeInclusive<u8>,
+    ) -> anyhow::Result<PyramidDescription> {
+        let bounds = collections.iter().filter_map(|c| c.meta().bounds);
+        let bounds = bounds.reduce(|a, b| a.union(&b));
+        let bounds = bounds.context("there is no feature with a place")?;
+        let crs = collections.first().map_or("", |c| c.crs_code());
+        let to_lonlat = Transform::new(&Crs::from_code(crs)?, &Crs::from_code("CRS84")?)?;
+        let lonlat: Bounds = to_lonlat.bounds(&bounds)?;
+        let mut described = PyramidDescription::new(
+            collections,
+            &self.tms.id,
+            self.tms.quad_shift(),
+            levels.clone(),
+            lonlat.to_array(),
+        );
+        described.attribution = Some(self.name.to_owned());
+        described.byte_limit = VectorOptions::default().byte_limit;
+        Ok(described)
+    }
+
+    fn build(
+        &self,
+        collections: &[CollectionView],
+        levels: &RangeInclusive<u8>,
+        folder: &Path,
+        writer: &mut PyramidWriter,
+    ) -> anyhow::Result<Made> {
+        let started = Instant::now();
+        let scratch = tempfile::Builder::new()
+            .prefix(".tvilling-tile-")
+            .tempdir_in(folder)
+            .with_context(|| format!("{}: making a scratch folder", folder.display()))?;
+        let options = PyramidOptions {
+            levels: levels.clone(),
+            tile: VectorOptions::default(),
+            memory_bytes: MEMORY_BYTES,
+        };
+        // First all features are cut, and then all tiles written, level by level.
+        let features = collections.iter().map(|c| c.meta().feature_count).sum();
+        let name = named(collections);
+        let bar = output::progress(&name, features);
+        let mut with_sacrifices = 0;
+        let mut level = None;
+        let mut sink = |built: BuiltTile| {
+            writer.add(built.tile, &built.gzip, &built.sacrifices)?;
+            with_sacrifices += u64::from(!built.sacrifices.is_empty());
+            if level != Some(built.tile.z()) {
+                level = Some(built.tile.z());
+                bar.set_message(format!("{name}, level {}", built.tile.z()));
+            }
+            Ok(())
+        };
+        let built = tiler::build_pyramid::<Failure>(
+            collections,
+            self.tms,
+            &options,
+            scratch.path(),
+            &mut |features| bar.inc(features),
+            &mut sink,
+        );
+        bar.finish_and_clear();
+        let built = built.map_err(|failure| failure.0)?;
+        Ok(Made {
+            tiles: built.tiles,
+            features: built.features,
+            with_sacrifices,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// What can go wrong while tiles are built and written.
+struct Failure(anyhow::Error);
+
+impl From<tiler::Error> for Failure {
+    fn from(error: tiler::Error) -> Failure {
+        Failure(error.into())
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Failure {
+        Failure(error.into())
+    }
+}
+
+/// What a progress bar says that the work is about.
+fn named(collections: &[CollectionView]) -> String {
+    match collections {
+        [one] => one.meta().id.to_string(),
+        several => format!("{} collections", several.len()),
+    }
+}
+
+fn set(id: &str) -> anyhow::Result<&'static TileMatrixSet> {
+    TileMatrixSet::by_id(id).with_context(|| {
+        let known: Vec<&str> = TileMatrixSet::all().iter().map(|s| s.id.as_str()).collect();
+        format!(
+            "--tms {id}: there is no such tile matrix set; there are {}",
+            known.join(", ")
+        )
+    })
+}
+
+/// The collections that were named, or all that can be drawn.
+fn chosen(options: &Tile, view: &View) -> anyhow::Result<Vec<CollectionView>> {
+    let dir = options.dir.display();
+    if options.collection.is_empty() {
+        let mut all = view.collections();
+        all.retain(|collection| collection.meta().bounds.is_some());
+        if all.is_empty() {
+            bail!("{dir}: there is no collection with a feature to draw: ingest one first");
+        }
+        return Ok(all);
+    }
+    let mut found: Vec<CollectionView> = Vec::new();
+    for id in &options.collection {
+        let Some(collection) = view.collection(id) else {
+            if view.survey(id).is_some() {
+                bail!(
+                    "{id} is a survey: its tiles are made when they are asked for, and `tvilling export` writes its rasters"
+                );
+            }
+            bail!("{dir}: there is no collection {id}: `tvilling status` lists those there are");
+        };
+        if collection.meta().schema.geometry == GeometryKind::None {
+            bail!("collection {id} is a table without geometry: there is nothing to draw");
+        }
+        if collection.meta().bounds.is_none() {
+            bail!("collection {id} has no feature to draw");
+        }
+        if found.iter().all(|other| other.meta().id.as_str() != id) {
+            found.push(collection);
+        }
+    }
+    Ok(found)
+}
+
+/// A pyramid as an object, and as a line of text.
+fn said(
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    levels: &RangeInclusive<u8>,
+    written: &PyramidSummary,
+    made: &Made,
+) -> (Value, String) {
+    let ids: Vec<&str> = collections.iter().map(|c| c.meta().id.as_str()).collect();
+    let object = json!({
+        "collections": ids,
+        "tms": tms.id,
+        "levels": [levels.start(), levels.end()],
+        "tiles": written.tiles,
+        "distinct": written.contents,
+        "bytes": written.bytes,
+        "features": made.features,
+        "tiles_with_sacrifices": made.with_sacrifices,
+        "seconds": made.seconds,
+    });
+    let mut text = format!(
+        "{}: {} tiles ({} distinct) of {} levels {} to {}, {} features in them, {} bytes, {:.1} s",
+        ids.join(", "),
+        written.tiles,
+        written.contents,
+        tms.id,
+        levels.start(),
+        levels.end(),
+        made.features,
+        written.bytes,
+        made.seconds
+    );
+    if made.with_sacrifices > 0 {
+        text += &format!(
+            "; {} gave something up to stay small, and say what",
+            made.with_sacrifices
+        );
+    }
+    (object, text + "\n")
+}

@@ -1,0 +1,139 @@
+//! Tiles from the twin's pyramids, and the archives themselves by range of bytes: clients of
+//! PMTiles find tiles in them without us.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use bytes::Bytes;
+use geodesy::TileMatrixSet;
+use model::TileCoord;
+use store::{CollectionView, PyramidView};
+use tiler::Polygons;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::content::Content;
+use crate::params::Parameters;
+use crate::problem::{Path, Problem};
+use crate::surveys::downloads;
+use crate::tiles::{MVT, WEB_MERCATOR, drawable, sacrifices_header, set_of, tilejson};
+
+/// How the name of an archive ends.
+const SUFFIX: &str = ".pmtiles";
+
+/// What a pyramid knows of a tile.
+pub(crate) enum Known {
+    /// Its bytes.
+    Tile(Content),
+    /// That it is empty, or outside.
+    Nothing,
+    /// Nothing: it must be made.
+    Unknown,
+}
+
+/// Looks a tile up in the pyramid of the collection, if there is one that shows it as it is.
+///
+/// It is a search in memory and some pages of a file that were read lately, or will be read
+/// ahead: less than handing the work to another thread costs.
+pub(crate) fn look_up(
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    polygons: Polygons,
+) -> Known {
+    let ([collection], Polygons::Areas) = (collections, polygons) else {
+        return Known::Unknown;
+    };
+    let Some(pyramid) = collection.pyramid(&tms.id) else {
+        return Known::Unknown;
+    };
+    if !pyramid.levels().contains(&tile.z()) {
+        return Known::Unknown;
+    }
+    match pyramid.tile(tile) {
+        Ok(Some(found)) => {
+            let header = sacrifices_header(&found.sacrifices);
+            let mut content = Content::of_gzip(MVT, Bytes::from_owner(found));
+            content.headers.extend(header);
+            Known::Tile(content)
+        }
+        Ok(None) => Known::Nothing,
+        Err(error) => {
+            // What was drawn in advance can be drawn again: the tile is not lost.
+            tracing::error!(%error, "a pyramid cannot be read: its tiles are made anew");
+            Known::Unknown
+        }
+    }
+}
+
+/// `GET /tiles/ID[,ID…].json`, or `GET /tiles/ID.pmtiles`.
+pub(crate) async fn document(
+    state: State<App>,
+    caller: Caller,
+    Path(file): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    match file.strip_suffix(SUFFIX) {
+        Some(id) => answer(&caller, id, WEB_MERCATOR, &method, &headers, parameters),
+        None => tilejson(state, caller, Path(file), parameters).await,
+    }
+}
+
+/// `GET /tiles/ID/TMS.pmtiles`.
+pub(crate) async fn archive(
+    caller: Caller,
+    Path((id, file)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let Some(tms) = file.strip_suffix(SUFFIX) else {
+        return Err(Problem::no_such_page(&format!("/tiles/{id}/{file}")));
+    };
+    answer(&caller, &id, tms, &method, &headers, parameters)
+}
+
+fn answer(
+    caller: &Caller,
+    id: &str,
+    tms: &str,
+    method: &Method,
+    headers: &HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let collections = drawable(caller, id)?;
+    let tms = set_of(tms)?;
+    parameters.only(&[])?;
+    let pyramid = match collections.as_slice() {
+        [collection] => collection.pyramid(&tms.id),
+        _ => None,
+    };
+    let pyramid = pyramid.ok_or_else(|| {
+        Problem::not_found(
+            "archive of tiles of",
+            id,
+            &format!(
+                "Nobody has built one in {} since the collection changed, or it is not one collection alone; \
+                 tiles are made when they are asked for.",
+                tms.id
+            ),
+        )
+    })?;
+    downloads::answer(
+        caller,
+        id,
+        method,
+        headers,
+        downloads::File::Pyramid(pyramid),
+    )
+}
+
+/// Where the archive of a pyramid is to be had.
+pub(crate) fn archive_path(id: &str, pyramid: &PyramidView) -> String {
+    match pyramid.tms() {
+        WEB_MERCATOR => format!("/tiles/{id}{SUFFIX}"),
+        tms => format!("/tiles/{id}/{tms}{SUFFIX}"),
+    }
+}

@@ -1,0 +1,146 @@
+//! Pyramids of a snapshot, as a caller reads them.
+
+use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use model::TileCoord;
+use serde_json::Value;
+
+use super::Archive;
+use crate::Error;
+use crate::catalog::PyramidEntry;
+use crate::twin::OpenError;
+
+/// A pyramid with its file.
+#[derive(Debug)]
+pub(crate) struct OpenPyramid {
+    pub(crate) entry: PyramidEntry,
+    pub(crate) archive: Result<Archive, OpenError>,
+    /// What tiles gave up, by number; read when a tile is first asked for.
+    sacrifices: OnceLock<HashMap<u64, Vec<String>>>,
+}
+
+impl OpenPyramid {
+    pub(crate) fn open(dir: &Path, entry: PyramidEntry) -> OpenPyramid {
+        let archive = entry.file.map(dir).and_then(Archive::open);
+        OpenPyramid {
+            entry,
+            archive: archive.map_err(OpenError::from),
+            sacrifices: OnceLock::new(),
+        }
+    }
+
+    fn archive(&self) -> Result<&Archive, Error> {
+        self.archive.as_ref().map_err(OpenError::to_error)
+    }
+
+    fn sacrifices(&self, archive: &Archive) -> Result<&HashMap<u64, Vec<String>>, Error> {
+        if let Some(known) = self.sacrifices.get() {
+            return Ok(known);
+        }
+        let metadata: Value = serde_json::from_slice(&archive.metadata()?).unwrap_or_default();
+        let told = metadata["tvilling"]["sacrifices"].as_object();
+        let told = told.into_iter().flatten().filter_map(|(tile, sentences)| {
+            let mut parts = tile.split('/').map(str::parse::<u32>);
+            let mut part = || parts.next()?.ok();
+            let z = u8::try_from(part()?)
+                .ok()?
+                .checked_add(self.entry.zoom_shift)?;
+            let stored = TileCoord::new(z, part()?, part()?).ok()?;
+            let sentences = sentences.as_array()?.iter();
+            let sentences = sentences.filter_map(|s| Some(s.as_str()?.to_owned()));
+            Some((stored.pmtiles_id()?, sentences.collect()))
+        });
+        Ok(self.sacrifices.get_or_init(|| told.collect()))
+    }
+}
+
+/// A pyramid of a visible collection, made of the version that is live.
+#[derive(Debug, Clone)]
+pub struct PyramidView(pub(crate) Arc<OpenPyramid>);
+
+impl PyramidView {
+    /// Name of its tile matrix set.
+    pub fn tms(&self) -> &str {
+        &self.0.entry.tms
+    }
+
+    /// Levels of the set that it has.
+    pub fn levels(&self) -> RangeInclusive<u8> {
+        let [first, last] = self.0.entry.levels;
+        first..=last
+    }
+
+    /// Tiles that are not empty.
+    pub fn tiles(&self) -> u64 {
+        self.0.entry.tiles
+    }
+
+    /// The bytes of the archive, as PMTiles.
+    ///
+    /// They are mapped, not read: reading them may wait for the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
+    pub fn pmtiles(&self) -> Result<&[u8], Error> {
+        Ok(self.0.archive()?.bytes())
+    }
+
+    /// XXH3 of the bytes of the archive, 128 bits, as the catalog has it.
+    pub fn checksum(&self) -> u128 {
+        self.0.entry.file.checksum
+    }
+
+    /// Length of the archive in bytes.
+    pub fn byte_len(&self) -> u64 {
+        self.0.entry.file.len
+    }
+
+    /// Returns a tile; none if it is empty, or on a level that the pyramid lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn tile(&self, tile: TileCoord) -> Result<Option<PyramidTile>, Error> {
+        let archive = self.0.archive()?;
+        if !self.levels().contains(&tile.z()) {
+            return Ok(None);
+        }
+        let z = tile.z().saturating_add(self.0.entry.zoom_shift);
+        let stored = TileCoord::new(z, tile.x(), tile.y()).ok();
+        let Some(id) = stored.and_then(TileCoord::pmtiles_id) else {
+            return Ok(None);
+        };
+        let Some(range) = archive.find(id)? else {
+            return Ok(None);
+        };
+        let sacrifices = self.0.sacrifices(archive)?.get(&id);
+        Ok(Some(PyramidTile {
+            sacrifices: sacrifices.cloned().unwrap_or_default(),
+            pyramid: Arc::clone(&self.0),
+            range,
+        }))
+    }
+}
+
+/// A tile where it lies in memory: its bytes, compressed with gzip.
+#[derive(Debug, Clone)]
+pub struct PyramidTile {
+    pyramid: Arc<OpenPyramid>,
+    range: Range<usize>,
+    /// What was given up to keep its byte limit.
+    pub sacrifices: Vec<String>,
+}
+
+impl AsRef<[u8]> for PyramidTile {
+    fn as_ref(&self) -> &[u8] {
+        match &self.pyramid.archive {
+            Ok(archive) => &archive.bytes()[self.range.clone()],
+            // A tile is only ever made of an archive that was opened.
+            Err(_) => &[],
+        }
+    }
+}
