@@ -15,6 +15,7 @@ mod harness;
 mod heights;
 mod hostile;
 mod mutations;
+mod pyramids;
 mod rasters;
 mod real;
 mod spatial;

@@ -83,11 +83,17 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         ("/tiles.json", own(&["/tiles.json"]), vec![]),
         (
             "/tiles/{file}",
-            own(&["/tiles/streets,signs.json"]),
+            own(&["/tiles/streets,signs.json", "/tiles/streets.pmtiles"]),
             own(&[
+                "/tiles/secret_pipes.pmtiles",
                 "/tiles/secret_pipes.json",
                 "/tiles/streets,secret_pipes.json",
             ]),
+        ),
+        (
+            "/tiles/{id}/{file}",
+            own(&["/tiles/streets/WebMercatorQuad.pmtiles"]),
+            own(&["/tiles/secret_pipes/WebMercatorQuad.pmtiles"]),
         ),
         (
             "/tiles/{ids}/{z}/{x}/{file}",
@@ -330,6 +336,9 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
 #[tokio::test]
 async fn every_route_hides_from_the_public_what_staff_see() {
     let town = town();
+    for name in ["streets", "secret_pipes"] {
+        super::pyramids::build(&town.twin, name, "WebMercatorQuad", 14..=15);
+    }
     let table = requests();
     let asked: Vec<&str> = table.iter().map(|(route, ..)| *route).collect();
     let there: Vec<&str> = crate::router::routes()

@@ -12,6 +12,7 @@ mod heights;
 mod identify;
 mod items;
 mod operation;
+mod pyramids;
 mod spatial;
 mod tiles;
 
