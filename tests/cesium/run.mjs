@@ -8,6 +8,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { draw } from './draw.mjs';
+import { judgePyramid } from './pyramid.mjs';
 import { judgeTerrain } from './terrain.mjs';
 import { judge, readCopc } from './tilesets.mjs';
 
@@ -16,6 +17,8 @@ if (!base || !survey || !folder) {
   console.error('usage: node tests/cesium/run.mjs BASE_URL SURVEY SCREENSHOT_FOLDER');
   process.exit(2);
 }
+/** The public collection of the demo town whose pyramid is read. */
+const PYRAMID_OF = 'road_links';
 mkdirSync(folder, { recursive: true });
 const faults = [];
 let held = 0;
@@ -39,6 +42,11 @@ expect(copc.total === copc.header.pointCount, `copc reads all ${copc.total} poin
 
 // How far the server's geoid raises points.
 let raised_m = 0;
+
+// --- PMTiles by ranges, with the reader of browsers ---
+const pyramid = await judgePyramid(base, PYRAMID_OF);
+for (const sentence of pyramid.faults) expect(false, `PMTiles: ${sentence}`);
+expect(pyramid.tiles > 30 && pyramid.faults.length === 0, `PMTiles: ${pyramid.tiles} tiles of levels ${pyramid.minZoom} to ${pyramid.maxZoom} are those that the server answers with, and ${pyramid.empty} are empty`);
 
 // --- 3D Tiles, with 3d-tiles-tools and gltf-validator ---
 for (const version of ['1.1', '1.0']) {

@@ -49,7 +49,8 @@ pub(super) fn build(town: &Town, name: &str, tms: &str, levels: RangeInclusive<u
                 .unwrap();
             Ok::<_, tiler::Error>(())
         };
-        tiler::build_pyramid(collections, tms, &options, town.path(), &mut sink).unwrap();
+        let folder = town.path();
+        tiler::build_pyramid(collections, tms, &options, folder, &mut |_| {}, &mut sink).unwrap();
     });
 }
 

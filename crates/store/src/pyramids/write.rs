@@ -59,7 +59,7 @@ pub struct PyramidWriter {
 /// Where tiles go.
 enum Sink {
     PmTiles {
-        writer: PmTilesStreamWriter<File, CallerKey<u128>>,
+        writer: Box<PmTilesStreamWriter<File, CallerKey<u128>>>,
         /// Hashes of tiles that later ones are compared with.
         remembered: HashSet<u128, Xxh3DefaultBuilder>,
     },
@@ -105,7 +105,7 @@ impl PyramidWriter {
                     .create(file)
                     .map_err(|error| pmt(path, error))?;
                 Sink::PmTiles {
-                    writer,
+                    writer: Box::new(writer),
                     remembered: HashSet::default(),
                 }
             }

@@ -1,0 +1,54 @@
+// A pyramid over ranges of bytes, as the client of PMTiles in browsers reads it.
+
+import { PMTiles } from 'pmtiles';
+
+/** Holds the archive of a collection to the tiles that the server answers with. Returns what was found. */
+export async function judgePyramid(base, id) {
+  const url = `${base}/tiles/${id}.pmtiles`;
+  const archive = new PMTiles(url);
+  const header = await archive.getHeader();
+  const metadata = await archive.getMetadata();
+  const tilejson = await (await fetch(`${base}/tiles/${id}.json`)).json();
+  const faults = [];
+  if (tilejson.pmtiles !== url) faults.push(`TileJSON links to ${tilejson.pmtiles}`);
+  if (metadata.vector_layers?.[0]?.id !== id) faults.push(`its layers are ${JSON.stringify(metadata.vector_layers)}`);
+  let tiles = 0;
+  let empty = 0;
+  for (let z = header.minZoom; z <= header.maxZoom; z += 1) {
+    const [west, north] = tileAt(header.minLon, header.maxLat, z);
+    const [east, south] = tileAt(header.maxLon, header.minLat, z);
+    // Some of each level, its corners among them.
+    const columns = some(west, east);
+    const rows = some(north, south);
+    for (const x of columns) {
+      for (const y of rows) {
+        const ours = await archive.getZxy(z, x, y);
+        const served = await fetch(`${base}/tiles/${id}/${z}/${x}/${y}.mvt`);
+        const bytes = new Uint8Array(await served.arrayBuffer());
+        if (!ours) {
+          empty += 1;
+          if (bytes.length > 0 && served.status === 200) faults.push(`${z}/${x}/${y} is served, and the archive lacks it`);
+          continue;
+        }
+        tiles += 1;
+        const same = Buffer.compare(Buffer.from(ours.data), Buffer.from(bytes)) === 0;
+        if (!same) faults.push(`${z}/${x}/${y} differs from what is served`);
+      }
+    }
+  }
+  return { faults, tiles, empty, minZoom: header.minZoom, maxZoom: header.maxZoom };
+}
+
+function some(first, last) {
+  const step = Math.max(1, Math.floor((last - first) / 6));
+  const places = [];
+  for (let place = first; place <= last; place += step) places.push(place);
+  return places;
+}
+
+function tileAt(lon, lat, z) {
+  const side = 2 ** z;
+  const sin = Math.sin((lat * Math.PI) / 180);
+  const y = 0.5 - Math.log((1 + sin) / (1 - sin)) / (4 * Math.PI);
+  return [Math.floor(((lon + 180) / 360) * side), Math.floor(y * side)];
+}
