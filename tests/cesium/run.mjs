@@ -7,6 +7,7 @@
 // program; without one nothing is drawn.
 
 import { mkdirSync } from 'node:fs';
+import { expect, report } from '../checks.mjs';
 import { draw } from './draw.mjs';
 import { judgePyramid } from './pyramid.mjs';
 import { judgeTerrain } from './terrain.mjs';
@@ -20,17 +21,6 @@ if (!base || !survey || !folder) {
 /** The public collection of the demo town whose pyramid is read. */
 const PYRAMID_OF = 'road_links';
 mkdirSync(folder, { recursive: true });
-const faults = [];
-let held = 0;
-function expect(holds, sentence) {
-  if (holds) {
-    held += 1;
-    console.log(`ok    ${sentence}`);
-  } else {
-    console.log(`FAULT ${sentence}`);
-    faults.push(sentence);
-  }
-}
 const tileset = (version, query = '') => `${base}/3dtiles/${survey}/${version === '1.0' ? '1.0/' : ''}tileset.json${query}`;
 
 // --- COPC by ranges, with the reader of the viewers of COPC ---
@@ -84,5 +74,4 @@ if (process.env.TVILLING_BROWSER) {
   console.log('SKIPPED: no Chromium, so that CesiumJS draws nothing');
 }
 
-console.log(`${held} hold, ${faults.length} do not`);
-process.exit(faults.length === 0 ? 0 : 1);
+report();
