@@ -57,18 +57,14 @@ pub(super) struct Meaning {
 pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Meaning, String> {
     let mut notes = Vec::new();
     let stated = match &options.crs {
-        Some(crs) => Stated {
-            crs: crs.clone(),
-            z_unit_m: None,
-            ellipsoid_by_key: false,
-        },
+        Some(crs) => told(crs, header),
         None => stated(header, &mut notes)?,
     };
     let crs = stated.crs;
     let mut vertical = match &options.vertical {
         Some(vertical) => vertical.clone(),
         None if stated.ellipsoid_by_key => VerticalSource::Ellipsoid,
-        None => vertical_of(&crs),
+        None => stated.vertical.unwrap_or_else(|| vertical_of(&crs)),
     };
     let by_option = match &options.vertical {
         Some(VerticalSource::Datum(VerticalDatum::Known { code, .. })) => {
@@ -77,7 +73,10 @@ pub(super) fn meaning(header: &FileHeader, options: &SurveyOptions) -> Result<Me
         _ => None,
     };
     if let VerticalSource::Datum(VerticalDatum::Known { name, .. }) = &vertical
-        && by_option.as_ref().unwrap_or(&crs).vertical_is_depth()
+        && match &by_option {
+            Some(crs) => crs.vertical_is_depth(),
+            None => stated.counts_down || crs.vertical_is_depth(),
+        }
     {
         return Err(format!(
             "its z counts downwards ({name}), and elevations count upwards: turn its sign, and say what it is counted from with --vertical, such as --vertical EPSG:5613"
@@ -134,6 +133,43 @@ struct Stated {
     z_unit_m: Option<f64>,
     /// Whether a key of its own says that z is a height above the ellipsoid.
     ellipsoid_by_key: bool,
+    /// What z is counted from, if that stands beside the CRS.
+    vertical: Option<VerticalSource>,
+    /// Whether that counts downwards.
+    counts_down: bool,
+}
+
+/// Returns the CRS that was told, with what the file says of elevations where that CRS says
+/// nothing: where points lie is one thing, and what their z is counted from another.
+fn told(crs: &Crs, header: &FileHeader) -> Stated {
+    let says_vertical = crs.vertical_code().is_some() || crs.ellipsoidal_unit_m().is_some();
+    let of_file = match says_vertical {
+        true => None,
+        false => stated(header, &mut Vec::new()).ok(),
+    };
+    let of_file = of_file.filter(|of_file| {
+        of_file.crs.vertical_code().is_some()
+            || of_file.crs.ellipsoidal_unit_m().is_some()
+            || of_file.ellipsoid_by_key
+    });
+    match of_file {
+        Some(of_file) => Stated {
+            crs: crs.clone(),
+            z_unit_m: (of_file.crs.vertical_unit_m())
+                .or_else(|| of_file.crs.ellipsoidal_unit_m())
+                .or(of_file.z_unit_m),
+            ellipsoid_by_key: of_file.ellipsoid_by_key,
+            vertical: Some(vertical_of(&of_file.crs)),
+            counts_down: of_file.crs.vertical_is_depth(),
+        },
+        None => Stated {
+            crs: crs.clone(),
+            z_unit_m: None,
+            ellipsoid_by_key: false,
+            vertical: None,
+            counts_down: false,
+        },
+    }
 }
 
 fn stated(header: &FileHeader, notes: &mut Vec<(&'static str, String)>) -> Result<Stated, String> {
@@ -144,6 +180,8 @@ fn stated(header: &FileHeader, notes: &mut Vec<(&'static str, String)>) -> Resul
             crs,
             z_unit_m: None,
             ellipsoid_by_key: false,
+            vertical: None,
+            counts_down: false,
         }))
     };
     let keys = || by_keys(header);
@@ -238,6 +276,8 @@ fn by_keys(header: &FileHeader) -> Option<Result<Stated, String>> {
             crs,
             z_unit_m: z_unit.and_then(unit_m),
             ellipsoid_by_key: by_key.is_some_and(|code| ELLIPSOID_HEIGHTS.contains(&code)),
+            vertical: None,
+            counts_down: false,
         }
     }))
 }

@@ -374,6 +374,28 @@ fn with_keys(keys: &[(u16, u16)]) -> Vec<u8> {
 }
 
 #[test]
+fn a_crs_that_is_told_without_heights_leaves_z_as_the_file_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "wkt.laz", &with_wkt("EPSG:5845"));
+    let datum = |told: &str, vertical: Option<VerticalDatum>| {
+        let options = SurveyOptions {
+            vertical: vertical.map(VerticalSource::Datum),
+            ..options("EPSG:3006", Some(told))
+        };
+        let reader = SurveyReader::open(std::slice::from_ref(&path), &options).unwrap();
+        reader.header().vertical.clone()
+    };
+    assert!(matches!(
+        datum("EPSG:3006", None),
+        VerticalDatum::Known { code, .. } if code == "EPSG:5613"
+    ));
+    assert_eq!(
+        datum("EPSG:3006", Some(VerticalDatum::Unknown)),
+        VerticalDatum::Unknown
+    );
+}
+
+#[test]
 fn the_crs_and_datum_come_from_wkt_or_keys_and_coordinates_of_the_same_crs_are_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let wkt = write(folder.path(), "wkt.laz", &with_wkt("EPSG:5845"));
