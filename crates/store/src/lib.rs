@@ -12,6 +12,7 @@
 //! …/gGENERATION-N-report.json              what was repaired or left out at ingest
 //! keys                                     who may do what (see [`keys`])
 //! lock                                     held by the one writer
+//! scratch/                                 what the one writer works in; gone when it ends
 //! ```
 //!
 //! Writers stage files in a [`Transaction`] and commit them by replacing the catalog.

@@ -36,6 +36,9 @@ use crate::{
 /// delivery after this many is written together with all before it.
 const SEGMENTS_MAX: usize = 8;
 
+/// The folder of a twin in which its one writer works.
+const SCRATCH: &str = "scratch";
+
 /// Files staged but not live. Dropped without [`Transaction::commit`], it leaves nothing.
 #[derive(Debug)]
 pub struct Transaction {
@@ -245,6 +248,18 @@ impl Transaction {
         };
         self.catalog.surveys.insert(id, entry);
         Ok(())
+    }
+
+    /// A folder on the twin's disk for what is in work, removed with the transaction, or
+    /// when the next begins if this one is killed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be made.
+    pub fn scratch(&self) -> Result<PathBuf, Error> {
+        let folder = self.dir.join(SCRATCH);
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        Ok(folder)
     }
 
     /// Starts staging the pyramid of a collection.
@@ -499,6 +514,7 @@ impl Drop for Transaction {
             // One that stays is unreferenced and goes with the next change.
             let _ = fs::remove_file(path);
         }
+        let _ = fs::remove_dir_all(self.dir.join(SCRATCH));
         for folder in &self.folders {
             // One with files in it stays.
             let _ = fs::remove_dir(folder);
@@ -529,6 +545,10 @@ fn keep_if_equal(before: CollectionEntry, entry: CollectionEntry) -> CollectionE
 /// the catalog does not have. Whatever else lies there stays.
 fn sweep(dir: &Path, live: &BTreeSet<String>) -> Result<(), Error> {
     files::remove_if_there(&files::next_name(&Catalog::path(dir)))?;
+    let scratch = dir.join(SCRATCH);
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(Error::io(&scratch))?;
+    }
     for name in files_below(dir)? {
         let file = name.rsplit('/').next().unwrap_or_default();
         if is_name_of_ours(file) && !live.contains(&name) {

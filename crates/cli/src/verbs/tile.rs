@@ -47,6 +47,7 @@ pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
     match (out, transaction) {
         (Some(out), _) => into_file(&work, &collections, &out, json),
         (None, Some(mut transaction)) => {
+            let scratch = transaction.scratch()?;
             let mut objects = Vec::new();
             let mut text = String::new();
             let mut left_out = Vec::new();
@@ -56,7 +57,7 @@ pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
                 let levels = work.levels(&parts)?;
                 let description = work.describe(&parts, &levels)?;
                 let mut writer = transaction.begin_pyramid(id, description)?;
-                let made = work.build(&parts, &levels, &options.dir, &mut writer)?;
+                let made = work.build(&parts, &levels, &scratch, &mut writer)?;
                 if made.tiles == 0 {
                     left_out.push(id.to_string());
                     continue;
@@ -135,9 +136,13 @@ fn into_file(
     let folder = next.parent().filter(|folder| *folder != Path::new(""));
     let folder = folder.unwrap_or(Path::new("."));
     let write = || {
+        let scratch = tempfile::Builder::new()
+            .prefix(".tvilling-tile-")
+            .tempdir_in(folder)
+            .with_context(|| format!("{}: making a scratch folder", folder.display()))?;
         let description = work.describe(collections, &levels)?;
         let mut writer = PyramidWriter::create(&next, out.format, description)?;
-        let made = work.build(collections, &levels, folder, &mut writer)?;
+        let made = work.build(collections, &levels, scratch.path(), &mut writer)?;
         let written = writer.finish()?;
         fs::rename(&next, out.path).with_context(|| out.path.display().to_string())?;
         Ok((made, written))
@@ -231,14 +236,10 @@ impl Work<'_> {
         &self,
         collections: &[CollectionView],
         levels: &RangeInclusive<u8>,
-        folder: &Path,
+        scratch: &Path,
         writer: &mut PyramidWriter,
     ) -> anyhow::Result<Made> {
         let started = Instant::now();
-        let scratch = tempfile::Builder::new()
-            .prefix(".tvilling-tile-")
-            .tempdir_in(folder)
-            .with_context(|| format!("{}: making a scratch folder", folder.display()))?;
         let options = PyramidOptions {
             levels: levels.clone(),
             tile: VectorOptions::default(),
@@ -263,7 +264,7 @@ impl Work<'_> {
             collections,
             self.tms,
             &options,
-            scratch.path(),
+            scratch,
             &mut |features| bar.inc(features),
             &mut sink,
         );

@@ -412,7 +412,7 @@ fn varint_32(bytes: &mut &[u8]) -> Result<u32, String> {
 /// the buffer grows by doubling, from what data of such length usually become.
 pub(super) fn inflate(gzip: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut inflater = Decompressor::new();
-    let mut room = (gzip.len() * 4).clamp(1024, limit);
+    let mut room = gzip.len().saturating_mul(4).max(1024).min(limit);
     loop {
         let mut out = vec![0; room];
         match inflater.gzip_decompress(gzip, &mut out) {

@@ -258,18 +258,17 @@ fn a_changed_byte_gives_an_error_or_another_answer_but_never_a_panic() {
     let (_dir, path) = file();
     small(&path);
     let whole = fs::read(&path).unwrap();
-    let used = (0..600).chain(16_384..whole.len());
+    // The header, the root directory, and of the tiles and the metadata every third byte.
+    let used = (0..300).chain((16_384..whole.len()).step_by(3));
     let mut refused = 0;
     for at in used {
-        for mask in [0x01, 0x80, 0xff] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= mask;
-            fs::write(&path, &bytes).unwrap();
-            refused += usize::from(ask(&path).is_err());
-        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= [0x01, 0x80, 0xff][at % 3];
+        fs::write(&path, &bytes).unwrap();
+        refused += usize::from(ask(&path).is_err());
     }
     // What is not noticed are bounds, the middle, and the tiles that no one is led to.
-    assert!(refused > 1000, "only {refused} changes were noticed");
+    assert!(refused > 300, "only {refused} changes were noticed");
 }
 
 /// An archive whose root directory says `directory`, before it is compressed.

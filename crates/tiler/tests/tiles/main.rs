@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod decode;
+mod density;
 mod difference;
 mod pyramid;
 mod raster;
