@@ -49,7 +49,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("memmap2", &["store"]),
     ("image", &["tiler"]),
     // What departments deliver, and archives of tiles.
-    ("rusqlite", &["ingest", "store"]),
+    ("rusqlite", &["ingest", "store", "data-samples"]),
     ("pmtiles", &["store"]),
 ];
 
