@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use fixtures::Town;
 use geodesy::Crs;
 use ingest::{LayerOptions, SurveyOptions, SurveyReader};
-use model::{Access, Bounds, ColumnKind, FeatureId, Value};
-use store::{Error, HeightKind, Twin};
+use model::{Access, Bounds, ColumnKind, FeatureId, TileCoord, Value};
+use store::{Error, HeightKind, PyramidDescription, Twin};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -80,6 +80,7 @@ fn write_seeds(corpus: &Path, twin: &Path) -> std::io::Result<()> {
         ("segment", file_of(&twin.join("collections/all"), ".fgb")),
         ("heights", file_of(&twin.join("surveys/flight"), "terrain.tif")),
         ("points", file_of(&twin.join("surveys/flight"), ".copc.laz")),
+        ("pyramid", file_of(&twin.join("collections/all"), ".pmtiles")),
     ];
     for (target, file) in files {
         fs::create_dir_all(corpus.join(target))?;
@@ -97,7 +98,26 @@ fn make_twin() -> Town {
     });
     town.put(fixtures::collection("all", &columns), features);
     town.put_terrain("flight", &fixtures::hectare(0.0, 12.5));
+    put_pyramid(&town).expect("a pyramid");
     town
+}
+
+/// Nothing, compressed with gzip: what tiles hold is not what is tried.
+const NOTHING: [u8; 20] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Gives the collection a pyramid of two levels.
+fn put_pyramid(town: &Town) -> Result<(), Error> {
+    let mut transaction = Twin::open(town.path())?.begin()?;
+    let all = town.view(Access::Everything).collection("all").expect("a collection");
+    let (id, version) = (all.meta().id.clone(), all.version());
+    let description = PyramidDescription::new(&[all], "WebMercatorQuad", 0, 3..=4, [17.0, 62.0, 17.5, 62.5]);
+    let mut writer = transaction.begin_pyramid(&id, description)?;
+    // Level 3 begins after 21 tiles, and level 4 ends before the 341st.
+    for tile in (21..341).step_by(3).filter_map(TileCoord::from_pmtiles_id) {
+        writer.add(tile, &NOTHING, &[])?;
+    }
+    transaction.put_pyramid(&id, version, writer)?;
+    transaction.commit()
 }
 
 fn bounds([west, south, east, north]: [f64; 4]) -> Bounds {
@@ -115,6 +135,8 @@ static CATALOG: LazyLock<PathBuf> = LazyLock::new(|| TWIN.path().join("catalog")
 static SEGMENT: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("collections/all"), ".fgb"));
 static TERRAIN: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("surveys/flight"), "terrain.tif"));
 static POINTS: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("surveys/flight"), ".copc.laz"));
+
+static PYRAMID: LazyLock<PathBuf> = LazyLock::new(|| file_of(&TWIN.path().join("collections/all"), ".pmtiles"));
 
 /// Puts the bytes in the place of the catalog, and reads the twin.
 pub fn catalog(bytes: &[u8]) {
@@ -136,6 +158,12 @@ pub fn points(bytes: &[u8]) {
     read_twin_with(&POINTS, bytes);
 }
 
+/// Puts the bytes in the place of the pyramid, and reads the twin.
+pub fn pyramid(bytes: &[u8]) {
+    read_twin_with(&PYRAMID, bytes);
+    let _ = store::check(TWIN.path());
+}
+
 fn read_twin_with(file: &Path, bytes: &[u8]) {
     fs::write(file, bytes).expect("a file of the twin");
     let _ = read_twin(TWIN.path());
@@ -149,6 +177,11 @@ fn read_twin(folder: &Path) -> Result<(), Error> {
         let _ = collection.within(&world).map(|found| found.take_while(Result::is_ok).count());
         let _ = collection.get(FeatureId::new(7).expect("a small id"));
         let _ = collection.page(Some(&world), None, 10);
+        for pyramid in collection.pyramids() {
+            for tile in (0..400).filter_map(TileCoord::from_pmtiles_id) {
+                let _ = pyramid.tile(tile).map(|tile| tile.map(|tile| tile.as_ref().len()));
+            }
+        }
     }
     for survey in view.surveys() {
         for box_of_points in [None, Some(&world)] {

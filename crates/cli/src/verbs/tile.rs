@@ -11,7 +11,7 @@ use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{Access, Bounds, GeometryKind};
 use serde_json::{Value, json};
 use store::{
-    ArchiveFormat, CollectionView, PyramidDescription, PyramidSummary, PyramidWriter, View,
+    ArchiveFormat, CollectionView, PyramidDescription, PyramidSummary, PyramidWriter, Twin,
 };
 use tiler::{BuiltTile, PyramidOptions, VectorOptions};
 
@@ -31,59 +31,55 @@ pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
     let tms = set(&options.tms)?;
     let out = options.out.as_deref().map(Out::of).transpose()?;
     let (twin, configuration) = super::open(&options.dir)?;
-    // Held for all of the work, so that no collection changes under it. An archive beside
-    // the twin changes nothing, and is made of one snapshot.
-    let transaction = match out {
-        None => Some(twin.begin()?),
-        Some(_) => None,
-    };
-    let view = twin.snapshot()?.view(Access::Everything);
-    let collections = chosen(&options, &view)?;
     let work = Work {
         tms,
         name: &configuration.settings.name,
         options: &options,
     };
-    match (out, transaction) {
-        (Some(out), _) => into_file(&work, &collections, &out, json),
-        (None, Some(mut transaction)) => {
-            let scratch = transaction.scratch()?;
-            let mut objects = Vec::new();
-            let mut text = String::new();
-            let mut left_out = Vec::new();
-            for collection in collections {
-                let id = &collection.meta().id;
-                let (version, parts) = (collection.version(), [collection.clone()]);
-                let levels = work.levels(&parts)?;
-                let description = work.describe(&parts, &levels)?;
-                let mut writer = transaction.begin_pyramid(id, description)?;
-                let made = work.build(&parts, &levels, &scratch, &mut writer)?;
-                if made.tiles == 0 {
-                    left_out.push(id.to_string());
-                    continue;
-                }
-                let written = transaction.put_pyramid(id, version, writer)?;
-                let (object, line) = said(&parts, tms, &levels, &written, &made);
-                objects.push(object);
-                text += &line;
-            }
-            if objects.is_empty() {
-                bail!(
-                    "none of {} shows anything in {}: choose more levels or another --tms",
-                    left_out.join(", "),
-                    tms.id
-                );
-            }
-            for id in &left_out {
-                text += &format!("{id}: nothing to see in {}, no pyramid made\n", tms.id);
-            }
-            transaction.commit()?;
-            let object = json!({ "pyramids": objects, "nothing_to_see": left_out });
-            output::print(json, &object, &text);
-            Ok(())
-        }
-        (None, None) => Ok(()),
+    match out {
+        Some(out) => into_file(&work, &twin, &out, json),
+        None => into_twin(&work, &twin, json),
     }
+}
+
+/// Gives each collection a pyramid of its own.
+fn into_twin(work: &Work, twin: &Twin, json: bool) -> anyhow::Result<()> {
+    // Held for all of the work, so that no collection changes under it.
+    let mut transaction = twin.begin()?;
+    let scratch = transaction.scratch()?;
+    let mut objects = Vec::new();
+    let mut text = String::new();
+    let mut left_out = Vec::new();
+    for collection in work.chosen(twin)? {
+        let id = &collection.meta().id;
+        let (version, parts) = (collection.version(), [collection.clone()]);
+        let levels = work.levels(&parts)?;
+        let description = work.describe(&parts, &levels)?;
+        let mut writer = transaction.begin_pyramid(id, description)?;
+        let made = work.build(&parts, &levels, &scratch, &mut writer)?;
+        if made.tiles == 0 {
+            left_out.push(id.to_string());
+            continue;
+        }
+        let written = transaction.put_pyramid(id, version, writer)?;
+        let (object, line) = said(&parts, work.tms, &levels, &written, &made);
+        objects.push(object);
+        text += &line;
+    }
+    if objects.is_empty() {
+        bail!(
+            "none of {} shows anything in {}: choose more levels or another --tms",
+            left_out.join(", "),
+            work.tms.id
+        );
+    }
+    for id in &left_out {
+        text += &format!("{id}: nothing to see in {}, no pyramid made\n", work.tms.id);
+    }
+    transaction.commit()?;
+    let object = json!({ "pyramids": objects, "nothing_to_see": left_out });
+    output::print(json, &object, &text);
+    Ok(())
 }
 
 /// An archive to write beside the twin.
@@ -119,12 +115,10 @@ impl Out<'_> {
     }
 }
 
-fn into_file(
-    work: &Work,
-    collections: &[CollectionView],
-    out: &Out,
-    json: bool,
-) -> anyhow::Result<()> {
+/// Writes one archive of all collections, of one snapshot.
+fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<()> {
+    let collections = work.chosen(twin)?;
+    let collections = collections.as_slice();
     if !work.options.force && out.path.exists() {
         bail!(
             "{} exists: name another file, or overwrite it with --force",
@@ -179,6 +173,43 @@ struct Made {
 }
 
 impl Work<'_> {
+    /// The collections that were named, or all that can be drawn.
+    fn chosen(&self, twin: &Twin) -> anyhow::Result<Vec<CollectionView>> {
+        let view = twin.snapshot()?.view(Access::Everything);
+        let dir = twin.dir().display();
+        if self.options.collection.is_empty() {
+            let mut all = view.collections();
+            all.retain(|collection| collection.meta().bounds.is_some());
+            if all.is_empty() {
+                bail!("{dir}: there is no collection with a feature to draw: ingest one first");
+            }
+            return Ok(all);
+        }
+        let mut found: Vec<CollectionView> = Vec::new();
+        for id in &self.options.collection {
+            let Some(collection) = view.collection(id) else {
+                if view.survey(id).is_some() {
+                    bail!(
+                        "{id} is a survey: its tiles are made when they are asked for, and `tvilling export` writes its rasters"
+                    );
+                }
+                bail!(
+                    "{dir}: there is no collection {id}: `tvilling status` lists those there are"
+                );
+            };
+            if collection.meta().schema.geometry == GeometryKind::None {
+                bail!("collection {id} is a table without geometry: there is nothing to draw");
+            }
+            if collection.meta().bounds.is_none() {
+                bail!("collection {id} has no feature to draw");
+            }
+            if found.iter().all(|other| other.meta().id.as_str() != id) {
+                found.push(collection);
+            }
+        }
+        Ok(found)
+    }
+
     /// The levels to build: those that were asked for, or down to what the data need.
     fn levels(&self, collections: &[CollectionView]) -> anyhow::Result<RangeInclusive<u8>> {
         let there = self.tms.levels();
@@ -310,40 +341,6 @@ fn set(id: &str) -> anyhow::Result<&'static TileMatrixSet> {
             known.join(", ")
         )
     })
-}
-
-/// The collections that were named, or all that can be drawn.
-fn chosen(options: &Tile, view: &View) -> anyhow::Result<Vec<CollectionView>> {
-    let dir = options.dir.display();
-    if options.collection.is_empty() {
-        let mut all = view.collections();
-        all.retain(|collection| collection.meta().bounds.is_some());
-        if all.is_empty() {
-            bail!("{dir}: there is no collection with a feature to draw: ingest one first");
-        }
-        return Ok(all);
-    }
-    let mut found: Vec<CollectionView> = Vec::new();
-    for id in &options.collection {
-        let Some(collection) = view.collection(id) else {
-            if view.survey(id).is_some() {
-                bail!(
-                    "{id} is a survey: its tiles are made when they are asked for, and `tvilling export` writes its rasters"
-                );
-            }
-            bail!("{dir}: there is no collection {id}: `tvilling status` lists those there are");
-        };
-        if collection.meta().schema.geometry == GeometryKind::None {
-            bail!("collection {id} is a table without geometry: there is nothing to draw");
-        }
-        if collection.meta().bounds.is_none() {
-            bail!("collection {id} has no feature to draw");
-        }
-        if found.iter().all(|other| other.meta().id.as_str() != id) {
-            found.push(collection);
-        }
-    }
-    Ok(found)
 }
 
 /// A pyramid as an object, and as a line of text.
