@@ -248,6 +248,7 @@ fn what_cannot_be_tiled_is_refused_with_a_reason() {
     std::fs::write(&there, b"something").expect("a temporary file");
     let zipped = folder.path().join("tiles.zip");
     let mbtiles = folder.path().join("a.mbtiles");
+    let nowhere = folder.path().join("nowhere/a.pmtiles");
     for (more, expected) in [
         (
             &["--tms", "Nowhere"][..],
@@ -268,6 +269,7 @@ fn what_cannot_be_tiled_is_refused_with_a_reason() {
         (&["--collection", "rows"], "is a table without geometry"),
         (&["--out", text(&there)], "overwrite it with --force"),
         (&["--out", text(&zipped)], "ends in .pmtiles or .mbtiles"),
+        (&["--out", text(&nowhere)], "there is no such folder"),
         (
             &[
                 "--out",

@@ -129,6 +129,9 @@ fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<
     let next = out.next();
     let folder = next.parent().filter(|folder| *folder != Path::new(""));
     let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("{}: there is no such folder to write to", folder.display());
+    }
     let write = || {
         let scratch = tempfile::Builder::new()
             .prefix(".tvilling-tile-")

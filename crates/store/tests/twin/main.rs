@@ -7,6 +7,7 @@ mod common;
 mod crashes;
 mod damage;
 mod points;
+mod pyramids;
 mod rasters;
 mod reading;
 mod round_trip;
