@@ -153,6 +153,17 @@ pub fn vector_tile(
     tile: TileCoord,
     options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
+    tile_within_limit(collections, tms, tile, options, None)
+}
+
+/// As [`vector_tile`], when it is known that the tile is `first` before anything is given up.
+fn tile_within_limit(
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    options: &VectorOptions,
+    first: Option<Vec<u8>>,
+) -> Result<VectorTile, Error> {
     let no_such_tile = || Error::NoSuchTile {
         tms: tms.id.clone(),
         tile,
@@ -184,7 +195,7 @@ pub fn vector_tile(
         };
         queries.extend(query.filter(|q| q.intersects(all)).map(|q| (collection, q)));
     }
-    vector::within_limit(level.tolerance(), options.byte_limit, |tolerance| {
+    vector::within_limit(level.tolerance(), options.byte_limit, first, |tolerance| {
         let mut layers = Vec::new();
         for (collection, query) in &queries {
             let mut layer = LayerBuilder::new(collection.meta(), place, tolerance);

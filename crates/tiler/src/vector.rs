@@ -172,14 +172,23 @@ impl<'a> LayerBuilder<'a> {
 ///    pixels and has drawn the number u, over 0 and up to 1, stays while n/u is over a
 ///    rising floor. So of many alike a fair share stays, the same share everywhere,
 ///    and nothing depends on the order in which features lie in the store.
+///
+/// `first` is what the tile comes to before anything is given up, where that is known.
 pub(crate) fn within_limit<'a, E>(
     tolerance: f64,
     byte_limit: usize,
+    first: Option<Vec<u8>>,
     build: impl Fn(f64) -> Result<Vec<LayerBuilder<'a>>, E>,
 ) -> Result<VectorTile, E> {
     let mut sacrifices = Vec::new();
-    let mut layers = build(tolerance)?;
-    let mut bytes = encode(&layers, 0.0, false);
+    let mut layers = Vec::new();
+    let mut bytes = match first {
+        Some(bytes) => bytes,
+        None => {
+            layers = build(tolerance)?;
+            encode(&layers, 0.0, false)
+        }
+    };
     if bytes.len() > byte_limit {
         layers = build(PIXEL)?;
         let simpler = encode(&layers, 0.0, false);

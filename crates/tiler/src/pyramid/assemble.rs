@@ -9,7 +9,7 @@ use super::runs::{Merge, Runs, TilePieces};
 use super::{BuiltTile, PyramidOptions, PyramidSummary, threads};
 use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
-use crate::{Error, VectorTile, gzip, vector_tile};
+use crate::{Error, VectorTile, gzip, tile_within_limit};
 
 /// Pieces that are written as tiles at once, in bytes and in tiles, for each thread: many
 /// enough that nobody waits, few enough to fit into the cache of a small machine.
@@ -72,33 +72,37 @@ fn batch(merge: &mut Merge) -> Result<Vec<TilePieces>, Error> {
 }
 
 impl Assembler<'_> {
-    /// Returns a tile and how many features it shows; none if it shows nothing.
+    /// Returns a tile and how many pieces it is made of; none if it shows nothing.
     fn tile(&self, pieces: &TilePieces) -> Result<Option<(BuiltTile, u64)>, Error> {
         let Some(tile) = self.order.tile(pieces.tile) else {
             return Ok(None);
         };
         let limit = self.options.tile.byte_limit;
-        let (mut bytes, mut features) = (Vec::new(), 0);
-        if !pieces.is_overfull {
-            (bytes, features) = self.write(tile, pieces)?;
-        }
-        let mut sacrifices = Vec::new();
-        if pieces.is_overfull || bytes.len() > limit {
+        let first = match pieces.is_overfull {
+            true => None,
+            false => Some(self.write(tile, pieces)?),
+        };
+        let VectorTile { bytes, sacrifices } = match first {
+            Some(bytes) if bytes.len() <= limit => VectorTile {
+                bytes,
+                sacrifices: Vec::new(),
+            },
             // What has to be given up is weighed in one place.
-            let made = vector_tile(self.collections, self.tms, tile, &self.options.tile)?;
-            VectorTile { bytes, sacrifices } = made;
-        }
+            first => {
+                tile_within_limit(self.collections, self.tms, tile, &self.options.tile, first)?
+            }
+        };
         Ok((!bytes.is_empty()).then(|| {
             let tile = BuiltTile {
                 tile,
                 gzip: gzip(&bytes),
                 sacrifices,
             };
-            (tile, features)
+            (tile, pieces.len() as u64)
         }))
     }
 
-    fn write(&self, tile: model::TileCoord, pieces: &TilePieces) -> Result<(Vec<u8>, u64), Error> {
+    fn write(&self, tile: model::TileCoord, pieces: &TilePieces) -> Result<Vec<u8>, Error> {
         let level = Level::of(self.tms, tile.z()).ok_or_else(|| Error::NoSuchTile {
             tms: self.tms.id.clone(),
             tile,
@@ -108,7 +112,7 @@ impl Assembler<'_> {
             level: &level,
             tile: [tile.x(), tile.y()],
         };
-        let (mut bytes, mut features) = (Vec::new(), 0);
+        let mut bytes = Vec::new();
         let mut values: Vec<Value> = Vec::new();
         let mut current: Option<(u16, LayerBuilder<'_>)> = None;
         for (key, geometry) in pieces.iter() {
@@ -125,11 +129,10 @@ impl Assembler<'_> {
             };
             let id = collection.values_at(key.place, &mut values)?;
             builder.push(id, key.kind, geometry, &values);
-            features += 1;
         }
         if let Some((_, builder)) = &current {
             builder.write_all(&mut bytes);
         }
-        Ok((bytes, features))
+        Ok(bytes)
     }
 }

@@ -59,7 +59,8 @@ pub struct BuiltTile {
 pub struct PyramidSummary {
     /// Tiles that show something.
     pub tiles: u64,
-    /// Features in all of them; one that lies in several is counted in each.
+    /// Features in all of them, before any was given up; one that lies in several is counted
+    /// in each.
     pub features: u64,
     /// Features that have no place in the set's CRS.
     pub out_of_domain: u64,

@@ -217,6 +217,11 @@ impl TilePieces {
         self.geometry.len() + self.keys.len() * size_of::<(Key, usize)>()
     }
 
+    /// Number of its pieces, as far as they are not too many.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Its pieces, with their geometry as commands of MVT.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &[u8])> {
         let mut start = 0;
