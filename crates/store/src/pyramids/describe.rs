@@ -65,9 +65,14 @@ impl PyramidDescription {
     }
 
     /// Levels as they are stored.
-    pub(super) fn stored_levels(&self) -> Result<[u8; 2], Error> {
-        let (first, last) = (*self.levels.start(), *self.levels.end());
-        let deepest = last.saturating_add(self.zoom_shift);
+    pub(super) fn stored_levels(&self) -> [u8; 2] {
+        [self.levels.start(), self.levels.end()].map(|z| z.saturating_add(self.zoom_shift))
+    }
+
+    /// Refuses levels that no archive can have.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let (first, last) = (self.levels.start(), self.levels.end());
+        let [_, deepest] = self.stored_levels();
         if first > last {
             Err(Error::Refused(format!(
                 "a pyramid from level {first} to {last} has none"
@@ -79,16 +84,17 @@ impl PyramidDescription {
                 self.tms
             )))
         } else {
-            Ok([first + self.zoom_shift, deepest])
+            Ok(())
         }
     }
 
-    /// Where a tile of the set is stored.
-    pub(super) fn stored(&self, tile: TileCoord) -> Result<TileCoord, Error> {
+    /// Where a tile of the set is stored, and its number there.
+    pub(super) fn stored(&self, tile: TileCoord) -> Result<(TileCoord, u64), Error> {
         let stored = TileCoord::new(tile.z().saturating_add(self.zoom_shift), tile.x(), tile.y());
         stored
             .ok()
-            .filter(|stored| self.levels.contains(&tile.z()) && stored.pmtiles_id().is_some())
+            .filter(|_| self.levels.contains(&tile.z()))
+            .and_then(|stored| Some((stored, stored.pmtiles_id()?)))
             .ok_or_else(|| {
                 let (first, last) = (self.levels.start(), self.levels.end());
                 Error::Refused(format!(
@@ -105,17 +111,13 @@ impl PyramidDescription {
         let widest_deg = (east - west).max(1e-6);
         // The whole in some four tiles of a level.
         let zoom = (4.0 * 360.0 / widest_deg).log2().floor() as u8;
-        let (first, last) = (*self.levels.start(), *self.levels.end());
-        let zoom = zoom.saturating_sub(1);
-        (
-            middle,
-            zoom.clamp(first + self.zoom_shift, last + self.zoom_shift),
-        )
+        let [first, last] = self.stored_levels();
+        (middle, zoom.saturating_sub(1).max(first).min(last))
     }
 
     /// Layers as TileJSON 3 has them.
     pub(super) fn vector_layers(&self) -> Value {
-        let [min, max] = self.stored_levels().unwrap_or_default();
+        let [min, max] = self.stored_levels();
         let layers = self.layers.iter().map(|layer| {
             json!({
                 "id": layer.id,

@@ -78,7 +78,7 @@ impl MbTiles {
         description: &PyramidDescription,
         sacrifices: &Sacrifices,
     ) -> Result<(), Error> {
-        let [first, last] = description.stored_levels()?;
+        let [first, last] = description.stored_levels();
         let ([lon, lat], zoom) = description.center();
         let bounds = description.bounds_lonlat_deg.map(|edge| edge.to_string());
         let json = json!({

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use model::TileCoord;
-use serde_json::Value;
 
 use super::Archive;
 use crate::Error;
@@ -40,7 +39,7 @@ impl OpenPyramid {
         if let Some(known) = self.sacrifices.get() {
             return Ok(known);
         }
-        let metadata: Value = serde_json::from_slice(&archive.metadata()?).unwrap_or_default();
+        let metadata = archive.metadata()?;
         let told = metadata["tvilling"]["sacrifices"].as_object();
         let told = told.into_iter().flatten().filter_map(|(tile, sentences)| {
             let mut parts = tile.split('/').map(str::parse::<u32>);

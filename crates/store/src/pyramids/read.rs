@@ -17,6 +17,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use libdeflater::{DecompressionError, Decompressor};
+use serde_json::Value;
 
 use crate::Error;
 use crate::files::Mapped;
@@ -137,14 +138,16 @@ impl Archive {
         Ok(Some(self.tile(place)))
     }
 
-    /// The metadata, JSON as it should be.
+    /// The metadata.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`].
-    pub(crate) fn metadata(&self) -> Result<Vec<u8>, Error> {
-        inflate(&self.bytes()[self.header.metadata.clone()], INFLATED_MAX)
-            .map_err(|what| self.corrupt(format!("metadata: {what}")))
+    pub(crate) fn metadata(&self) -> Result<Value, Error> {
+        let bytes = inflate(&self.bytes()[self.header.metadata.clone()], INFLATED_MAX);
+        let value = bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+        value.map_err(|what| self.corrupt(format!("metadata: {what}")))
     }
 
     /// Reads every directory and inflates every tile; returns how many can be asked for.
@@ -153,9 +156,7 @@ impl Archive {
     ///
     /// [`Error::Corrupt`] for the first that is damaged.
     pub(crate) fn check(&self) -> Result<u64, Error> {
-        let metadata = self.metadata()?;
-        serde_json::from_slice::<serde_json::Value>(&metadata)
-            .map_err(|error| self.corrupt(format!("metadata: {error}")))?;
+        self.metadata()?;
         let root = self.root()?;
         let mut counts = Counts::default();
         for (at, place) in root.directory.places.iter().enumerate() {

@@ -158,7 +158,6 @@ fn equal_tiles_make_equal_archives_and_the_metadata_tells_what_they_are() {
     writer.add(tiles[0], &content(tiles[0]), &given_up).unwrap();
     writer.finish().unwrap();
     let metadata = open(&path).unwrap().metadata().unwrap();
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata).unwrap();
     assert_eq!(metadata["tvilling"]["tile_matrix_set"], "Test");
     assert_eq!(metadata["tvilling"]["zoom_shift"], 2);
     assert_eq!(metadata["tvilling"]["levels"], serde_json::json!([6, 6]));

@@ -87,7 +87,8 @@ impl PyramidWriter {
         format: ArchiveFormat,
         description: PyramidDescription,
     ) -> Result<PyramidWriter, Error> {
-        let [first, last] = description.stored_levels()?;
+        description.check()?;
+        let [first, last] = description.stored_levels();
         let sink = match format {
             ArchiveFormat::MbTiles => Sink::MbTiles(MbTiles::create(path, &description)?),
             ArchiveFormat::PmTiles => {
@@ -133,8 +134,7 @@ impl PyramidWriter {
         gzip: &[u8],
         sacrifices: &[String],
     ) -> Result<(), Error> {
-        let stored = self.description.stored(tile)?;
-        let id = stored.pmtiles_id().unwrap_or_default();
+        let (stored, id) = self.description.stored(tile)?;
         if self.last.is_some_and(|last| last >= id) {
             return Err(Error::Refused(format!(
                 "tile {tile} comes after one that follows it in PMTiles"
