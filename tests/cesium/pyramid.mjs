@@ -39,6 +39,30 @@ export async function judgePyramid(base, id) {
   return { faults, tiles, empty, minZoom: header.minZoom, maxZoom: header.maxZoom };
 }
 
+/** The same of the archive in SWEREF 99 TM, around a place in metres: its tiles are stored deeper than they are addressed. */
+export async function judgeSwedishPyramid(base, id, [easting, northing]) {
+  const archive = new PMTiles(`${base}/tiles/${id}/SWEREF99TM.pmtiles`);
+  const { tvilling } = await archive.getMetadata();
+  const { tileMatrices } = await (await fetch(`${base}/tileMatrixSets/${tvilling.tile_matrix_set}`)).json();
+  const [first, last] = tvilling.levels;
+  const faults = [];
+  let tiles = 0;
+  for (let z = first; z <= last; z += 1) {
+    const matrix = tileMatrices.find((level) => level.id === String(z));
+    const [north, west] = matrix.pointOfOrigin;
+    const side = matrix.cellSize * matrix.tileWidth;
+    const [x, y] = [Math.floor((easting - west) / side), Math.floor((north - northing) / side)];
+    for (const [column, row] of [[x, y], [x + 1, y], [x, y + 1]]) {
+      const ours = await archive.getZxy(z + tvilling.zoom_shift, column, row);
+      const served = await fetch(`${base}/tiles/${id}/SWEREF99TM/${z}/${column}/${row}.mvt`);
+      const bytes = Buffer.from(served.status === 200 ? await served.arrayBuffer() : []);
+      if (Buffer.compare(Buffer.from(ours?.data ?? []), bytes) !== 0) faults.push(`SWEREF99TM ${z}/${column}/${row} differs from what is served`);
+      tiles += ours ? 1 : 0;
+    }
+  }
+  return { faults, tiles, first, last };
+}
+
 function some(first, last) {
   const step = Math.max(1, Math.floor((last - first) / 6));
   const places = [];

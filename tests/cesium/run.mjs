@@ -9,7 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { expect, report } from '../checks.mjs';
 import { draw } from './draw.mjs';
-import { judgePyramid } from './pyramid.mjs';
+import { judgePyramid, judgeSwedishPyramid } from './pyramid.mjs';
 import { judgeTerrain } from './terrain.mjs';
 import { judge, readCopc } from './tilesets.mjs';
 
@@ -20,6 +20,8 @@ if (!base || !survey || !folder) {
 }
 /** The public collection of the demo town whose pyramid is read. */
 const PYRAMID_OF = 'road_links';
+/** The middle of the demo town in SWEREF 99 TM. */
+const TOWN = [656_890, 6_921_155];
 mkdirSync(folder, { recursive: true });
 const tileset = (version, query = '') => `${base}/3dtiles/${survey}/${version === '1.0' ? '1.0/' : ''}tileset.json${query}`;
 
@@ -37,6 +39,10 @@ let raised_m = 0;
 const pyramid = await judgePyramid(base, PYRAMID_OF);
 for (const sentence of pyramid.faults) expect(false, `PMTiles: ${sentence}`);
 expect(pyramid.tiles > 30 && pyramid.faults.length === 0, `PMTiles: ${pyramid.tiles} tiles of levels ${pyramid.minZoom} to ${pyramid.maxZoom} are those that the server answers with, and ${pyramid.empty} are empty`);
+
+const swedish = await judgeSwedishPyramid(base, PYRAMID_OF, TOWN);
+for (const sentence of swedish.faults) expect(false, `PMTiles: ${sentence}`);
+expect(swedish.tiles > swedish.last - swedish.first && swedish.faults.length === 0, `PMTiles: ${swedish.tiles} tiles of levels ${swedish.first} to ${swedish.last} of SWEREF99TM lie where its metadata says`);
 
 // --- 3D Tiles, with 3d-tiles-tools and gltf-validator ---
 for (const version of ['1.1', '1.0']) {

@@ -44,6 +44,10 @@ pub(crate) fn install_metrics() {
             "tvilling_tile_cache_total",
             "Tiles found in the cache or not."
         );
+        metrics::describe_counter!(
+            "tvilling_pyramid_tiles_total",
+            "Tiles passed through from pyramids."
+        );
         handle
     });
 }

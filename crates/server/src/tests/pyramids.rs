@@ -153,6 +153,11 @@ async fn a_tile_of_a_pyramid_is_passed_through_as_it_lies_there() {
     let head = town.send(Method::HEAD, &path, &GZIP).await;
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
     assert_eq!(head.header("etag"), etag);
+    let counted = town.get("/metrics").await.text();
+    assert!(
+        counted.contains("tvilling_pyramid_tiles_total"),
+        "{counted}"
+    );
     // As OGC API – Tiles addresses it, too.
     let (_, _, rows) = middle();
     let ogc = town

@@ -52,6 +52,7 @@ pub(crate) fn look_up(
     }
     match pyramid.tile(tile) {
         Ok(Some(found)) => {
+            metrics::counter!("tvilling_pyramid_tiles_total").increment(1);
             let header = sacrifices_header(&found.sacrifices);
             let mut content = Content::of_gzip(MVT, Bytes::from_owner(found));
             content.headers.extend(header);
