@@ -20,6 +20,7 @@ mod coverage;
 mod density;
 mod difference;
 mod format;
+pub mod generalise;
 mod label;
 mod level;
 pub mod mesh;

@@ -1,0 +1,141 @@
+//! Coordinates in whole millimetres, on which topology is decided exactly.
+
+use std::collections::HashMap;
+
+use geo_types::{Coord, LineString};
+
+/// A place on the grid: east and north, in thousandths of the CRS's unit.
+pub(crate) type Node = [i64; 2];
+
+/// Grid steps in a unit of the CRS: millimetres in a metre, finer than anything that a
+/// level shows and than what departments deliver.
+const STEPS: f64 = 1000.0;
+
+/// Places this close, in steps, are one: departments deliver centimetres, and the same corner
+/// drawn twice may be rounded to either side.
+pub(crate) const WELD: i64 = 10;
+
+/// Coordinates beyond this have no place on the grid: past it, differences would not fit
+/// the exact arithmetic. No projected CRS of the Earth reaches this far.
+const LIMIT: f64 = (1_i64 << 40) as f64;
+
+/// The grid's place for coordinates; none if they are not finite or beyond all maps.
+pub(crate) fn node([x, y]: [f64; 2]) -> Option<Node> {
+    let (x, y) = ((x * STEPS).round(), (y * STEPS).round());
+    (x.abs() < LIMIT && y.abs() < LIMIT).then_some([x as i64, y as i64])
+}
+
+/// Coordinates of a place on the grid.
+pub(crate) fn coordinates([x, y]: Node) -> [f64; 2] {
+    [x as f64 / STEPS, y as f64 / STEPS]
+}
+
+/// A size of the CRS in steps of the grid.
+pub(crate) fn steps(size: f64) -> f64 {
+    size * STEPS
+}
+
+/// A line's places; none if any coordinate has none.
+pub(crate) fn nodes(line: &LineString<f64>) -> Option<Vec<Node>> {
+    line.0.iter().map(|c| node([c.x, c.y])).collect()
+}
+
+/// The line through places.
+pub(crate) fn line(nodes: &[Node]) -> LineString<f64> {
+    nodes
+        .iter()
+        .map(|&node| Coord::from(coordinates(node)))
+        .collect()
+}
+
+/// The distance between places, in units of the CRS.
+pub(crate) fn length(nodes: &[Node]) -> f64 {
+    nodes
+        .windows(2)
+        .map(|w| ((w[1][0] - w[0][0]) as f64).hypot((w[1][1] - w[0][1]) as f64))
+        .sum::<f64>()
+        / STEPS
+}
+
+/// Twice the area of the triangle; positive if it turns to the left.
+pub(crate) fn turn(a: Node, b: Node, c: Node) -> i128 {
+    let (ax, ay) = (i128::from(b[0] - a[0]), i128::from(b[1] - a[1]));
+    let (bx, by) = (i128::from(c[0] - a[0]), i128::from(c[1] - a[1]));
+    ax * by - ay * bx
+}
+
+/// Twice the area of a ring whose first node is not repeated; positive if it turns to the left.
+pub(crate) fn twice_area(ring: &[Node]) -> i128 {
+    let Some(&origin) = ring.first() else {
+        return 0;
+    };
+    ring.windows(2).map(|w| turn(origin, w[0], w[1])).sum()
+}
+
+/// An area of the grid, doubled, in square units of the CRS.
+pub(crate) fn area(twice: i128) -> f64 {
+    twice as f64 / (2.0 * STEPS * STEPS)
+}
+
+/// Brings places within [`WELD`] of each other together, and leaves out repeated ones.
+///
+/// The westmost of a crowd stays, so that the result does not depend on the order of lines.
+pub(crate) fn weld<'a>(lines: impl IntoIterator<Item = &'a mut Vec<Node>>) {
+    let mut lines: Vec<&mut Vec<Node>> = lines.into_iter().collect();
+    let mut all: Vec<Node> = lines.iter().flat_map(|line| line.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut staying: HashMap<[i64; 2], Vec<Node>> = HashMap::new();
+    let mut moved: HashMap<Node, Node> = HashMap::new();
+    for node in all {
+        let cell = node.map(|along| along.div_euclid(WELD));
+        let nearby = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| [cell[0] + dx, cell[1] + dy]));
+        let nearest = nearby
+            .filter_map(|cell| staying.get(&cell))
+            .flatten()
+            .map(|&other| {
+                let (dx, dy) = (other[0] - node[0], other[1] - node[1]);
+                (dx * dx + dy * dy, other)
+            })
+            .filter(|&(squared, _)| squared <= WELD * WELD)
+            .min();
+        match nearest {
+            Some((_, other)) => {
+                moved.insert(node, other);
+            }
+            None => staying.entry(cell).or_default().push(node),
+        }
+    }
+    for line in &mut lines {
+        for node in line.iter_mut() {
+            *node = moved.get(node).copied().unwrap_or(*node);
+        }
+        line.dedup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corner_drawn_twice_becomes_one() {
+        let mut lines = [
+            vec![[0, 0], [1000, 4]],
+            vec![[1007, 0], [1000, 4], [0, 900]],
+        ];
+        weld(&mut lines);
+        assert_eq!(lines[0], [[0, 0], [1000, 4]]);
+        assert_eq!(lines[1], [[1000, 4], [0, 900]]);
+    }
+
+    #[test]
+    fn what_has_no_place_on_earth_has_none_on_the_grid() {
+        assert_eq!(node([f64::NAN, 0.0]), None);
+        assert_eq!(node([2e9, 0.0]), None);
+        assert_eq!(
+            node([674_032.123_4, 6_580_821.000_6]),
+            Some([674_032_123, 6_580_821_001])
+        );
+    }
+}

@@ -1,0 +1,601 @@
+//! Lines: merged from junction to junction, the short ones left out, simplified.
+
+use std::collections::{BTreeMap, HashMap};
+
+use geo_types::{Geometry, MultiLineString};
+use model::{Feature, FeatureId};
+
+use crate::generalise::arcs::{Junctions, cut, direct, simplified};
+use crate::generalise::grid::{self, Node, weld};
+use crate::generalise::report::{Fate, Fates, Reason};
+use crate::generalise::rules::Rules;
+use crate::generalise::sets::Sets;
+use crate::generalise::{LevelFeature, common_values};
+use crate::simplify::Simplifier;
+
+/// A connected line that is shorter than this, in pixels, leaves a gap too small to be seen.
+const CONNECTING_PX: f64 = 1.0;
+
+/// A line of a feature.
+struct Part {
+    /// Place of the feature in the list.
+    feature: usize,
+    class: usize,
+    nodes: Vec<Node>,
+}
+
+/// Parts one after the other, and whether each is run through backwards.
+type Chain = Vec<(usize, bool)>;
+
+/// Merges, drops and simplifies lines.
+///
+/// 1. Parts of one class are merged where two of their ends meet and no third one of the
+///    class ends or passes.
+/// 2. A merged line keeps the direction of its parts. Unless the rules say that direction
+///    does not matter, parts that run against each other are not merged; if they say so, it
+///    is the direction of the greater length.
+/// 3. Places where lines end, meet or fork stay what they are.
+pub(crate) fn merge(
+    lines: &[(&Feature, Vec<Vec<Node>>)],
+    rules: &Rules,
+    pixel_m: f64,
+    shown: &mut Vec<LevelFeature>,
+    fates: &mut Fates,
+) {
+    let parts = parts_of(lines, rules);
+    let chains = chains_of(&parts, rules.lines.directed);
+    let geometries: Vec<Vec<Node>> = chains
+        .iter()
+        .map(|chain| run_through(chain, &parts))
+        .collect();
+
+    let mut junctions = Junctions::default();
+    for line in &geometries {
+        junctions.add_line(line);
+    }
+    let is_kept = |line: &[Node]| {
+        let ends = line.first().into_iter().chain(line.last());
+        let is_loose = ends.into_iter().any(|&end| junctions.is_loose(end))
+            // A ring that touches nothing is as loose as a dead end.
+            || (line.first() == line.last() && !line.iter().any(|&node| junctions.has(node)));
+        let least = if is_loose {
+            rules.lines.min_length_px
+        } else {
+            rules.lines.min_length_px.min(CONNECTING_PX)
+        };
+        grid::length(line) >= least * pixel_m
+    };
+    let kept: Vec<usize> = (0..chains.len())
+        .filter(|&i| is_kept(&geometries[i]))
+        .collect();
+
+    // Of what is left: a dead end that is not shown needs no vertex where it forked off.
+    let mut junctions = Junctions::default();
+    for &i in &kept {
+        junctions.add_line(&geometries[i]);
+    }
+    let tolerance = grid::steps(rules.tolerance_px * pixel_m);
+    let mut simplifier = Simplifier::default();
+
+    // A feature of several parts may lie in several chains: these are one feature.
+    let mut sets = Sets::new(lines.len());
+    for &i in &kept {
+        for pair in chains[i].windows(2) {
+            sets.join(parts[pair[0].0].feature, parts[pair[1].0].feature);
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &i in &kept {
+        let of = sets.of(parts[chains[i][0].0].feature);
+        groups.entry(of).or_default().push(i);
+    }
+    let mut is_shown = vec![false; lines.len()];
+    for of_group in groups.into_values() {
+        let mut members: Vec<usize> = of_group
+            .iter()
+            .flat_map(|&i| chains[i].iter().map(|&(part, _)| parts[part].feature))
+            .collect();
+        members.sort_unstable();
+        members.dedup();
+        let simple: Vec<_> = of_group
+            .iter()
+            .map(|&i| simplify(&geometries[i], &junctions, tolerance, &mut simplifier))
+            .collect();
+        let id = lines[members[0]].0.id;
+        for &member in &members {
+            is_shown[member] = true;
+            let fate = if members.len() == 1 {
+                Fate::Kept
+            } else {
+                Fate::Merged(id)
+            };
+            fates.set(lines[member].0.id, fate);
+        }
+        shown.push(level_feature(id, &members, lines, &simple));
+    }
+    for (i, (feature, _)) in lines.iter().enumerate() {
+        if !is_shown[i] {
+            fates.set(feature.id, Fate::Dropped(Reason::Short));
+        }
+    }
+}
+
+fn level_feature(
+    id: FeatureId,
+    members: &[usize],
+    lines: &[(&Feature, Vec<Vec<Node>>)],
+    simple: &[Vec<Node>],
+) -> LevelFeature {
+    let geometry = match simple {
+        [one] => Geometry::LineString(grid::line(one)),
+        more => Geometry::MultiLineString(MultiLineString(
+            more.iter().map(|line| grid::line(line)).collect(),
+        )),
+    };
+    LevelFeature {
+        feature: Feature {
+            id,
+            geometry: Some(geometry),
+            values: common_values(members.iter().map(|&member| lines[member].0)),
+        },
+        members: members.iter().map(|&member| lines[member].0.id).collect(),
+    }
+}
+
+fn parts_of(lines: &[(&Feature, Vec<Vec<Node>>)], rules: &Rules) -> Vec<Part> {
+    let mut classes: HashMap<String, usize> = HashMap::new();
+    let mut parts = Vec::new();
+    for (feature, (of_feature, list)) in lines.iter().enumerate() {
+        let next = classes.len();
+        let class = *classes.entry(rules.class_of(of_feature)).or_insert(next);
+        for nodes in list {
+            parts.push(Part {
+                feature,
+                class,
+                nodes: nodes.clone(),
+            });
+        }
+    }
+    weld(parts.iter_mut().map(|part| &mut part.nodes));
+    parts.retain(|part| part.nodes.len() >= 2);
+    parts
+}
+
+/// An end of a part: its first or its last place.
+type End = (usize, bool);
+
+/// The ends of a class at a place.
+#[derive(Default)]
+struct Meeting {
+    ends: Vec<End>,
+    is_passed: bool,
+}
+
+/// Returns for each end of each part the one that it is merged with.
+fn links_of(parts: &[Part], directed: bool) -> HashMap<End, End> {
+    let mut meetings: HashMap<(usize, Node), Meeting> = HashMap::new();
+    for (i, part) in parts.iter().enumerate() {
+        for (is_last, node) in [
+            (false, part.nodes[0]),
+            (true, part.nodes[part.nodes.len() - 1]),
+        ] {
+            let meeting = meetings.entry((part.class, node)).or_default();
+            meeting.ends.push((i, is_last));
+        }
+    }
+    for part in parts {
+        for &node in &part.nodes[1..part.nodes.len() - 1] {
+            if let Some(meeting) = meetings.get_mut(&(part.class, node)) {
+                meeting.is_passed = true;
+            }
+        }
+    }
+    let next_to = |(part, is_last): End| {
+        let nodes = &parts[part].nodes;
+        nodes[if is_last { nodes.len() - 2 } else { 1 }]
+    };
+    let mut links = HashMap::new();
+    for meeting in meetings.values() {
+        let &[a, b] = &meeting.ends[..] else { continue };
+        // A line that is drawn twice does not turn back on itself at its end.
+        let turns_back = next_to(a) == next_to(b);
+        let is_one_ring = a.0 == b.0;
+        let against = directed && a.1 == b.1;
+        if !meeting.is_passed && !turns_back && !is_one_ring && !against {
+            links.insert(a, b);
+            links.insert(b, a);
+        }
+    }
+    links
+}
+
+/// All parts in chains, each part in one.
+fn chains_of(parts: &[Part], directed: bool) -> Vec<Chain> {
+    let links = links_of(parts, directed);
+    let mut is_taken = vec![false; parts.len()];
+    let mut chains = Vec::new();
+    let mut follow = |start: usize, backwards: bool, is_taken: &mut Vec<bool>| {
+        let mut chain: Chain = Vec::new();
+        let (mut part, mut backwards) = (start, backwards);
+        while !is_taken[part] {
+            is_taken[part] = true;
+            chain.push((part, backwards));
+            let Some(&(next, is_last)) = links.get(&(part, !backwards)) else {
+                break;
+            };
+            (part, backwards) = (next, is_last);
+        }
+        if !directed {
+            let balance: f64 = chain
+                .iter()
+                .map(|&(part, backwards)| {
+                    let length = grid::length(&parts[part].nodes);
+                    if backwards { -length } else { length }
+                })
+                .sum();
+            let first = chain.iter().min_by_key(|(part, _)| *part);
+            if balance < 0.0 || (balance == 0.0 && first.is_some_and(|&(_, backwards)| backwards)) {
+                chain.reverse();
+                for (_, backwards) in &mut chain {
+                    *backwards = !*backwards;
+                }
+            }
+        }
+        chains.push(chain);
+    };
+    // From the ends first: what is left then are rings. Where direction matters, no part is
+    // run through backwards.
+    let ways: &[bool] = if directed { &[false] } else { &[false, true] };
+    for part in 0..parts.len() {
+        for &backwards in ways {
+            if !is_taken[part] && !links.contains_key(&(part, backwards)) {
+                follow(part, backwards, &mut is_taken);
+            }
+        }
+    }
+    for part in 0..parts.len() {
+        if !is_taken[part] {
+            follow(part, false, &mut is_taken);
+        }
+    }
+    chains
+}
+
+fn run_through(chain: &Chain, parts: &[Part]) -> Vec<Node> {
+    let mut line: Vec<Node> = Vec::new();
+    for &(part, backwards) in chain {
+        let nodes = &parts[part].nodes;
+        let skip = usize::from(!line.is_empty());
+        if backwards {
+            line.extend(nodes.iter().rev().skip(skip));
+        } else {
+            line.extend(nodes.iter().skip(skip));
+        }
+    }
+    line
+}
+
+/// Simplifies arc by arc. A ring may start elsewhere afterwards.
+fn simplify(
+    line: &[Node],
+    junctions: &Junctions,
+    tolerance: f64,
+    simplifier: &mut Simplifier,
+) -> Vec<Node> {
+    let mut out: Vec<Node> = Vec::new();
+    for mut arc in cut(line, junctions) {
+        let is_turned = direct(&mut arc);
+        let mut simple = simplified(&arc, tolerance, simplifier);
+        if is_turned {
+            simple.reverse();
+        }
+        out.extend(simple.iter().skip(usize::from(!out.is_empty())));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::BTreeSet;
+
+    use geo_types::LineString;
+    use model::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::generalise::{Level, generalise};
+
+    fn feature(id: u64, class: i64, line: &[[f64; 2]]) -> Feature {
+        let line: LineString<f64> = line.iter().copied().collect();
+        Feature {
+            id: FeatureId::new(id).unwrap(),
+            geometry: Some(Geometry::LineString(line)),
+            values: vec![Value::Integer(class), Value::Integer(id as i64)],
+        }
+    }
+
+    fn by_class(directed: bool) -> Rules {
+        let mut rules = Rules {
+            class: vec![0],
+            ..Rules::default()
+        };
+        rules.lines.directed = directed;
+        rules
+    }
+
+    fn lines_of(feature: &Feature) -> Vec<Vec<Node>> {
+        match feature.geometry.as_ref().unwrap() {
+            Geometry::LineString(line) => vec![grid::nodes(line).unwrap()],
+            Geometry::MultiLineString(many) => {
+                many.0.iter().map(|l| grid::nodes(l).unwrap()).collect()
+            }
+            other => panic!("not a line: {other:?}"),
+        }
+    }
+
+    fn all_lines(level: &Level) -> Vec<Vec<Node>> {
+        level
+            .features
+            .iter()
+            .flat_map(|shown| lines_of(&shown.feature))
+            .collect()
+    }
+
+    /// What the level shows of lines, as coordinates in metres.
+    fn check(features: &[Feature], directed: bool, pixel_m: f64, expected: &[&[[f64; 2]]]) {
+        let level = generalise(features, &by_class(directed), pixel_m);
+        let mut shown: Vec<Vec<[f64; 2]>> = all_lines(&level)
+            .iter()
+            .map(|line| line.iter().map(|&node| grid::coordinates(node)).collect())
+            .collect();
+        shown.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn pieces_of_a_street_become_one_and_those_of_another_class_do_not() {
+        let street = [
+            feature(1, 1, &[[0.0, 0.0], [100.0, 0.0]]),
+            feature(2, 1, &[[100.0, 0.0], [200.0, 0.0]]),
+            feature(3, 2, &[[200.0, 0.0], [300.0, 0.0]]),
+        ];
+        let level = generalise(&street, &by_class(true), 1.0);
+        assert_eq!(level.features.len(), 2);
+        let merged = &level.features[0];
+        assert_eq!(merged.feature.id, street[0].id);
+        assert_eq!(merged.members, [street[0].id, street[1].id]);
+        assert_eq!(merged.feature.values, [Value::Integer(1), Value::Null]);
+        assert_eq!(
+            level.report.fate_of(street[1].id),
+            Some(Fate::Merged(street[0].id))
+        );
+        assert_eq!(level.report.fate_of(street[2].id), Some(Fate::Kept));
+        // Where the two meet, no vertex is needed.
+        check(&street[..2], true, 1.0, &[&[[0.0, 0.0], [200.0, 0.0]]]);
+    }
+
+    #[test]
+    fn nothing_is_merged_across_a_junction_of_three_or_past_one_that_passes() {
+        let arm = |id, x: f64, y: f64| feature(id, 1, &[[0.0, 0.0], [x, y]]);
+        let star = [arm(1, 50.0, 0.0), arm(2, -50.0, 0.0), arm(3, 0.0, 50.0)];
+        assert_eq!(generalise(&star, &by_class(false), 1.0).features.len(), 3);
+        let crossing = [
+            arm(1, 50.0, 0.0),
+            arm(2, -50.0, 0.0),
+            feature(3, 1, &[[0.0, -50.0], [0.0, 0.0], [0.0, 50.0]]),
+        ];
+        let level = generalise(&crossing, &by_class(false), 1.0);
+        assert_eq!(level.features.len(), 3);
+        assert!(
+            lines_of(&level.features[2].feature)[0].contains(&[0, 0]),
+            "the crossing stays"
+        );
+    }
+
+    #[test]
+    fn direction_is_kept() {
+        let (a, b, c) = ([0.0, 0.0], [100.0, 9.0], [300.0, 0.0]);
+        let one_way = [feature(2, 1, &[b, a]), feature(1, 1, &[c, b])];
+        check(&one_way, true, 1.0, &[&[c, b, a]]);
+        check(&one_way, false, 1.0, &[&[c, b, a]]);
+        let against = [feature(1, 1, &[a, b]), feature(2, 1, &[c, b])];
+        check(&against, true, 1.0, &[&[a, b], &[c, b]]);
+        check(&against, false, 1.0, &[&[c, b, a]]);
+    }
+
+    #[test]
+    fn a_ring_of_pieces_becomes_a_ring() {
+        let (a, b, c) = ([0.0, 0.0], [100.0, 0.0], [50.0, 80.0]);
+        let ring = [
+            feature(1, 1, &[b, c]),
+            feature(2, 1, &[a, b]),
+            feature(3, 1, &[c, a]),
+        ];
+        check(&ring, true, 1.0, &[&[a, b, c, a]]);
+    }
+
+    #[test]
+    fn a_line_drawn_twice_does_not_turn_back() {
+        let (a, b) = ([0.0, 0.0], [100.0, 0.0]);
+        let twice = [feature(1, 1, &[a, b]), feature(2, 1, &[b, a])];
+        check(&twice, true, 1.0, &[&[a, b], &[b, a]]);
+    }
+
+    #[test]
+    fn short_dead_ends_go_and_short_connections_stay() {
+        let all = [
+            feature(1, 1, &[[0.0, 0.0], [200.0, 0.0]]),
+            feature(2, 1, &[[200.0, 0.0], [400.0, 0.0]]),
+            feature(3, 1, &[[200.0, 0.0], [200.0, 30.0]]),
+            feature(4, 1, &[[400.0, 0.0], [430.0, 0.0]]),
+            feature(5, 1, &[[430.0, 0.0], [430.0, 300.0]]),
+            feature(6, 1, &[[430.0, 0.0], [630.0, 50.0]]),
+            feature(7, 1, &[[400.0, 0.0], [400.0, -300.0]]),
+        ];
+        let level = generalise(&all, &by_class(false), 10.0);
+        let fate = |id| level.report.fate_of(FeatureId::new(id).unwrap()).unwrap();
+        assert_eq!(fate(3), Fate::Dropped(Reason::Short));
+        assert_eq!(fate(4), Fate::Kept);
+        assert_eq!(level.report.counts().dropped.len(), 1);
+    }
+
+    #[test]
+    fn a_line_of_two_parts_stays_one_feature() {
+        let part =
+            |x: f64| -> LineString<f64> { [[x, 0.0], [x + 80.0, 0.0]].into_iter().collect() };
+        let mut river = feature(1, 1, &[]);
+        river.geometry = Some(Geometry::MultiLineString(MultiLineString(vec![
+            part(0.0),
+            part(200.0),
+        ])));
+        let bridge = feature(2, 1, &[[280.0, 0.0], [400.0, 0.0]]);
+        let level = generalise(&[river, bridge], &by_class(true), 1.0);
+        assert_eq!(level.features.len(), 1);
+        assert_eq!(lines_of(&level.features[0].feature).len(), 2);
+    }
+
+    /// Streets of a town: steps between corners of a bent grid, some with a bend between,
+    /// of two classes, in any direction.
+    fn some_streets() -> impl Strategy<Value = Vec<Feature>> {
+        let street = (
+            0..7_i32,
+            0..7_i32,
+            any::<bool>(),
+            any::<bool>(),
+            0..2_i64,
+            0..3_u8,
+        );
+        prop::collection::vec(street, 1..90).prop_map(|streets| {
+            let corner = |i: i32, j: i32| {
+                let bend = f64::from((i * 7 + j * 13) % 5);
+                [
+                    600_000.0 + f64::from(i) * 90.0 + bend,
+                    6_500_000.0 + f64::from(j) * 70.0 - bend,
+                ]
+            };
+            let mut list: Vec<Feature> = Vec::new();
+            let mut seen = BTreeSet::new();
+            for (i, j, north, turned, class, bends) in streets {
+                if !seen.insert((i, j, north)) {
+                    continue;
+                }
+                let (a, b) = (
+                    corner(i, j),
+                    if north {
+                        corner(i, j + 1)
+                    } else {
+                        corner(i + 1, j)
+                    },
+                );
+                let mut line = vec![a];
+                for k in 1..=i32::from(bends) {
+                    let t = f64::from(k) / f64::from(bends + 1);
+                    let aside = f64::from(k * 3 % 4);
+                    line.push([
+                        a[0] + t * (b[0] - a[0]) + aside,
+                        a[1] + t * (b[1] - a[1]) + aside,
+                    ]);
+                }
+                line.push(b);
+                if turned {
+                    line.reverse();
+                }
+                list.push(feature(list.len() as u64, class, &line));
+            }
+            list
+        })
+    }
+
+    fn ends(line: &[Node]) -> [Node; 2] {
+        [line[0], line[line.len() - 1]]
+    }
+
+    proptest! {
+        #[test]
+        fn merging_keeps_all_that_there_is(streets in some_streets(), directed in any::<bool>()) {
+            let mut rules = by_class(directed);
+            rules.tolerance_px = 0.0;
+            rules.lines.min_length_px = 0.0;
+            let level = generalise(&streets, &rules, 1.0);
+            // Each step from vertex to vertex, once; forwards if direction matters.
+            let steps = |lines: Vec<Vec<Node>>| -> Vec<(Node, Node)> {
+                let mut steps: Vec<_> = lines.iter().flat_map(|line| line.windows(2)).map(|w| {
+                    if directed || w[0] < w[1] { (w[0], w[1]) } else { (w[1], w[0]) }
+                }).collect();
+                steps.sort();
+                steps
+            };
+            let before = streets.iter().flat_map(lines_of).collect();
+            prop_assert_eq!(steps(all_lines(&level)), steps(before));
+            let mut members: Vec<_> = level.features.iter().flat_map(|f| f.members.clone()).collect();
+            members.sort();
+            prop_assert_eq!(members, streets.iter().map(|f| f.id).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn merged_lines_end_only_where_they_must(streets in some_streets()) {
+            let level = generalise(&streets, &by_class(false), 1.0);
+            for shown in &level.features {
+                let class = &shown.feature.values[0];
+                let meet = |node: Node| level.features.iter()
+                    .filter(|other| &other.feature.values[0] == class)
+                    .flat_map(|other| lines_of(&other.feature))
+                    .flat_map(|line| ends(&line))
+                    .filter(|end| *end == node).count();
+                for line in lines_of(&shown.feature) {
+                    let [first, last] = ends(&line);
+                    if first != last {
+                        prop_assert!(meet(first) != 2 && meet(last) != 2);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn junctions_of_what_is_shown_stay_and_lines_move_by_less_than_half_a_pixel(
+            streets in some_streets(),
+            pixel_m in 1.0..30.0,
+        ) {
+            let mut exact = by_class(false);
+            exact.tolerance_px = 0.0;
+            let (whole, simple) = (
+                generalise(&streets, &exact, pixel_m),
+                generalise(&streets, &by_class(false), pixel_m),
+            );
+            prop_assert_eq!(&whole.report, &simple.report);
+            let mut around: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
+            for line in all_lines(&whole) {
+                for w in line.windows(2) {
+                    around.entry(w[0]).or_default().insert(w[1]);
+                    around.entry(w[1]).or_default().insert(w[0]);
+                }
+            }
+            let vertices: BTreeSet<Node> = all_lines(&simple).into_iter().flatten().collect();
+            for (node, neighbours) in around {
+                if neighbours.len() != 2 {
+                    prop_assert!(vertices.contains(&node));
+                }
+            }
+            for (whole, simple) in whole.features.iter().zip(&simple.features) {
+                let to = simple.feature.geometry.clone().unwrap();
+                for line in lines_of(&whole.feature) {
+                    for node in line {
+                        let from = geo::Point::from(grid::coordinates(node));
+                        let moved = geo::Distance::distance(&geo::Euclidean, &from, &to);
+                        prop_assert!(moved <= 0.375 * pixel_m + 1e-6, "by {moved}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn the_order_of_lines_does_not_matter(streets in some_streets(), directed in any::<bool>()) {
+            let forth = generalise(&streets, &by_class(directed), 10.0);
+            let mut turned = streets;
+            turned.reverse();
+            prop_assert_eq!(generalise(&turned, &by_class(directed), 10.0), forth);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a level shows of a collection, decided once for the whole level.
+//!
+//! A tile at low zoom holds a city. What to show of it cannot be decided tile by tile:
+//! neighbours would disagree. So a level is a collection of its own, made here from the
+//! features and the size of a pixel, and cut into tiles like any other.
+//! `docs/adr/0011-levels.md` says which rules hold and why.
+//!
+//! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
+//! each feature), `cells` (which make decisions local), `points`; then `grid` and `arcs`
+//! (topology in whole numbers), `sets`, `lines`.
+//!
+//! All of it is pure: equal features give equal levels, in whatever order they come. It knows
+//! neither tiles nor files, and starts no threads; levels may be made side by side.
+
+mod arcs;
+mod cells;
+mod grid;
+mod lines;
+mod points;
+mod report;
+mod rules;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+use geo_types::{Geometry, LineString};
+use model::{Feature, FeatureId, Value};
+
+use grid::Node;
+use report::Fates;
+
+pub use report::{Counts, Fate, Reason, Report};
+pub use rules::{LineRules, PointRules, RankFloor, Rules, UnknownColumn};
+
+/// What a level shows of a collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Features of the level, in ascending order of their ids, which are unique.
+    pub features: Vec<LevelFeature>,
+    /// What became of each feature of the collection.
+    pub report: Report,
+}
+
+/// A feature of a level, which stands for one or more of the collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelFeature {
+    /// Its id is the smallest of `members`, but for points and for polygons that took
+    /// others in, which keep their own. A value is that of all members; [`Value::Null`]
+    /// where they differ. Points keep the values of the one that is shown.
+    pub feature: Feature,
+    /// Ids of the features that it stands for, ascending. Of a cluster of points, their
+    /// number is what tiles call `point_count`.
+    pub members: Vec<FeatureId>,
+}
+
+/// Returns what a level shows of `features`, which are all of a collection or of a part of
+/// it that is whole in the sense of `docs/adr/0011-levels.md`.
+///
+/// # Shape and units
+///
+/// Coordinates and `pixel_m` are in the units of one projected CRS, metres for all that
+/// Sweden uses; `pixel_m` is over zero. Ids are unique. No feature's order matters.
+///
+/// A feature without geometry is left out. One whose geometry mixes points, lines and
+/// polygons, or has several points, is shown as it is.
+pub fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
+    let mut fates = Fates::default();
+    let mut shown = Vec::new();
+    let mut points = Vec::new();
+    let mut lines = Vec::new();
+    if pixel_m > rules.max_pixel_m {
+        for feature in features {
+            fates.set(feature.id, Fate::Dropped(Reason::TooFarOut));
+        }
+        return finish(shown, fates, pixel_m);
+    }
+    let rank_floor = rules.rank_floor_at(pixel_m);
+    for feature in in_order(features) {
+        if rules.rank_of(feature) < rank_floor {
+            fates.set(feature.id, Fate::Dropped(Reason::BelowRank));
+            continue;
+        }
+        match &feature.geometry {
+            None => fates.set(feature.id, Fate::Dropped(Reason::NoGeometry)),
+            Some(Geometry::Point(point)) => points.push((feature, *point)),
+            Some(Geometry::MultiPoint(many)) if many.0.len() == 1 => {
+                points.push((feature, many.0[0]));
+            }
+            Some(Geometry::LineString(line)) => {
+                add(feature, lines_of([line]), &mut lines, &mut fates)
+            }
+            Some(Geometry::MultiLineString(many)) => {
+                add(feature, lines_of(&many.0), &mut lines, &mut fates);
+            }
+            Some(_) => shown.push(as_it_is(feature, &mut fates)),
+        }
+    }
+    points::thin(&points, rules, pixel_m, &mut shown, &mut fates);
+    lines::merge(&lines, rules, pixel_m, &mut shown, &mut fates);
+    finish(shown, fates, pixel_m)
+}
+
+fn finish(mut features: Vec<LevelFeature>, fates: Fates, pixel_m: f64) -> Level {
+    features.sort_by_key(|shown| shown.feature.id);
+    Level {
+        features,
+        report: fates.report(pixel_m),
+    }
+}
+
+/// The features in the order of their ids, so that nothing depends on how they came.
+fn in_order(features: &[Feature]) -> Vec<&Feature> {
+    let mut list: Vec<&Feature> = features.iter().collect();
+    list.sort_by_key(|feature| feature.id);
+    list
+}
+
+fn lines_of<'a>(lines: impl IntoIterator<Item = &'a LineString<f64>>) -> Option<Vec<Vec<Node>>> {
+    lines.into_iter().map(grid::nodes).collect()
+}
+
+/// Puts a feature on a list with its geometry on the grid, if it has a place there.
+fn add<'a, T>(
+    feature: &'a Feature,
+    on_grid: Option<T>,
+    list: &mut Vec<(&'a Feature, T)>,
+    fates: &mut Fates,
+) {
+    match on_grid {
+        Some(on_grid) => list.push((feature, on_grid)),
+        None => fates.set(feature.id, Fate::Dropped(Reason::OffTheMap)),
+    }
+}
+
+fn as_it_is(feature: &Feature, fates: &mut Fates) -> LevelFeature {
+    fates.set(feature.id, Fate::Kept);
+    LevelFeature {
+        feature: feature.clone(),
+        members: vec![feature.id],
+    }
+}
+
+/// What `members` have in common: each value that they share, and null where they differ.
+fn common_values<'a>(mut members: impl Iterator<Item = &'a Feature>) -> Vec<Value> {
+    let mut values = members
+        .next()
+        .map(|first| first.values.clone())
+        .unwrap_or_default();
+    for member in members {
+        for (value, other) in values.iter_mut().zip(&member.values) {
+            if value != other {
+                *value = Value::Null;
+            }
+        }
+    }
+    values
+}

@@ -1,0 +1,150 @@
+//! What one can ask of a level.
+
+use model::{Feature, Schema};
+
+use crate::vector::chance;
+
+/// Side of the cell of which one point is shown, in pixels. A symbol of a map is some 16
+/// pixels wide, and cells are at most twice as wide as asked.
+const POINT_SPACING_PX: f64 = 8.0;
+
+/// As far as tiles let lines move: 3 of the 8 units in a pixel.
+const TOLERANCE_PX: f64 = 0.375;
+
+/// A dead end shorter than this is a blot on the line that it leaves.
+const LINE_LENGTH_PX: f64 = 4.0;
+
+/// How the levels of a collection are made. [`Rules::default`] suits most.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Place of the column whose number says how important a feature is, the larger the
+    /// more. Without one, features are as important as a number drawn from their ids.
+    pub rank: Option<usize>,
+    /// Places of the columns whose values must agree for features to be merged.
+    pub class: Vec<usize>,
+    /// Nothing is shown when a pixel is larger than this, in units of the CRS.
+    pub max_pixel_m: f64,
+    /// Which ranks are shown from which size of a pixel on. Needs `rank`.
+    pub rank_floors: Vec<RankFloor>,
+    /// How far lines and borders may move, in pixels. Under a half, nobody sees it.
+    pub tolerance_px: f64,
+    /// For points.
+    pub points: PointRules,
+    /// For lines.
+    pub lines: LineRules,
+}
+
+/// When a pixel is over `above_pixel_m`, features below `rank` are not shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankFloor {
+    /// In units of the CRS.
+    pub above_pixel_m: f64,
+    /// The lowest that is still shown.
+    pub rank: f64,
+}
+
+/// How points are thinned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PointRules {
+    /// One point is shown of each cell of this many pixels, or up to twice as many, since
+    /// sides of cells are powers of two of the unit. Zero shows all.
+    pub spacing_px: f64,
+    /// Whether a point stands for those of its cell and lies in their middle, rather than
+    /// being one of them where it is.
+    pub cluster: bool,
+}
+
+/// How lines are merged and left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LineRules {
+    /// Whether the direction of a line means something. Then lines that run against each
+    /// other are not merged.
+    pub directed: bool,
+    /// Merged lines shorter than this are left out, in pixels, if they have a free end. One
+    /// that connects others stays if it is a pixel long.
+    pub min_length_px: f64,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            rank: None,
+            class: Vec::new(),
+            max_pixel_m: f64::INFINITY,
+            rank_floors: Vec::new(),
+            tolerance_px: TOLERANCE_PX,
+            points: PointRules {
+                spacing_px: POINT_SPACING_PX,
+                cluster: false,
+            },
+            lines: LineRules {
+                directed: true,
+                min_length_px: LINE_LENGTH_PX,
+            },
+        }
+    }
+}
+
+/// A rule names a column that the collection does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no column {0:?} to rank or class features by")]
+pub struct UnknownColumn(pub String);
+
+impl Rules {
+    /// Returns the default rules with a rank and classes, by the names of their columns.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownColumn`] for a name that the schema lacks.
+    pub fn by_columns(
+        schema: &Schema,
+        rank: Option<&str>,
+        class: &[&str],
+    ) -> Result<Rules, UnknownColumn> {
+        let place = |name: &str| {
+            schema
+                .position(name)
+                .ok_or_else(|| UnknownColumn(name.to_owned()))
+        };
+        Ok(Rules {
+            rank: rank.map(place).transpose()?,
+            class: class
+                .iter()
+                .map(|name| place(name))
+                .collect::<Result<_, _>>()?,
+            ..Rules::default()
+        })
+    }
+
+    /// How important a feature is: its number in the rank column, minus infinity if it has
+    /// none there, or the number drawn from its id.
+    pub(crate) fn rank_of(&self, feature: &Feature) -> f64 {
+        match self.rank {
+            Some(place) => feature
+                .values
+                .get(place)
+                .and_then(|value| value.as_number())
+                .unwrap_or(f64::NEG_INFINITY),
+            None => chance(feature.id.get()),
+        }
+    }
+
+    /// The values that must agree for features to be merged, as text: equal texts stand for
+    /// equal values.
+    pub(crate) fn class_of(&self, feature: &Feature) -> String {
+        let values = self.class.iter().map(|&place| feature.values.get(place));
+        format!("{:?}", values.collect::<Vec<_>>())
+    }
+
+    /// The lowest rank that a level shows.
+    pub(crate) fn rank_floor_at(&self, pixel_m: f64) -> f64 {
+        if self.rank.is_none() {
+            return f64::NEG_INFINITY;
+        }
+        self.rank_floors
+            .iter()
+            .filter(|floor| pixel_m > floor.above_pixel_m)
+            .map(|floor| floor.rank)
+            .fold(f64::NEG_INFINITY, f64::max)
+    }
+}
