@@ -7,30 +7,36 @@
 //!
 //! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
 //! each feature), `cells` (which make decisions local), `points`; then `grid` and `arcs`
-//! (topology in whole numbers), `sets`, `lines`.
+//! (topology in whole numbers), `sets`, `lines`; `faces` and `apart` (polygons side by side),
+//! `coverage`, `footprints` and `polygons`.
 //!
 //! All of it is pure: equal features give equal levels, in whatever order they come. It knows
 //! neither tiles nor files, and starts no threads; levels may be made side by side.
 
+mod apart;
 mod arcs;
 mod cells;
+mod coverage;
+mod faces;
+mod footprints;
 mod grid;
 mod lines;
 mod points;
+mod polygons;
 mod report;
 mod rules;
 mod sets;
 #[cfg(test)]
 mod tests;
 
-use geo_types::{Geometry, LineString};
+use geo_types::{Geometry, LineString, Polygon};
 use model::{Feature, FeatureId, Value};
 
 use grid::Node;
 use report::Fates;
 
 pub use report::{Counts, Fate, Reason, Report};
-pub use rules::{LineRules, PointRules, RankFloor, Rules, UnknownColumn};
+pub use rules::{LineRules, PointRules, PolygonRules, RankFloor, Rules, UnknownColumn};
 
 /// What a level shows of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +74,7 @@ pub fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
     let mut shown = Vec::new();
     let mut points = Vec::new();
     let mut lines = Vec::new();
+    let mut polygons = Vec::new();
     if pixel_m > rules.max_pixel_m {
         for feature in features {
             fates.set(feature.id, Fate::Dropped(Reason::TooFarOut));
@@ -92,11 +99,18 @@ pub fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
             Some(Geometry::MultiLineString(many)) => {
                 add(feature, lines_of(&many.0), &mut lines, &mut fates);
             }
+            Some(Geometry::Polygon(one)) => {
+                add(feature, polygons_of([one]), &mut polygons, &mut fates);
+            }
+            Some(Geometry::MultiPolygon(many)) => {
+                add(feature, polygons_of(&many.0), &mut polygons, &mut fates);
+            }
             Some(_) => shown.push(as_it_is(feature, &mut fates)),
         }
     }
     points::thin(&points, rules, pixel_m, &mut shown, &mut fates);
     lines::merge(&lines, rules, pixel_m, &mut shown, &mut fates);
+    polygons::simplify(&polygons, rules, pixel_m, &mut shown, &mut fates);
     finish(shown, fates, pixel_m)
 }
 
@@ -117,6 +131,17 @@ fn in_order(features: &[Feature]) -> Vec<&Feature> {
 
 fn lines_of<'a>(lines: impl IntoIterator<Item = &'a LineString<f64>>) -> Option<Vec<Vec<Node>>> {
     lines.into_iter().map(grid::nodes).collect()
+}
+
+/// The rings of each polygon, the exterior first.
+fn polygons_of<'a>(
+    polygons: impl IntoIterator<Item = &'a Polygon<f64>>,
+) -> Option<Vec<Vec<Vec<Node>>>> {
+    let rings = |polygon: &'a Polygon<f64>| {
+        let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+        rings.map(grid::nodes).collect()
+    };
+    polygons.into_iter().map(rings).collect()
 }
 
 /// Puts a feature on a list with its geometry on the grid, if it has a place there.

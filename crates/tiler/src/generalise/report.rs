@@ -14,7 +14,7 @@ pub struct Report {
 }
 
 /// What became of a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fate {
     /// It is shown by itself, as it is or simplified.
     Kept,
@@ -25,7 +25,7 @@ pub enum Fate {
 }
 
 /// Why a feature is not shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// It has no geometry.
     NoGeometry,
@@ -39,6 +39,10 @@ pub enum Reason {
     Short,
     /// Its coordinates lie beyond all maps.
     OffTheMap,
+    /// Its polygons have no area.
+    NoArea,
+    /// Too little is built in its block to be seen.
+    Tiny,
 }
 
 impl Reason {
@@ -51,6 +55,8 @@ impl Reason {
             Reason::Crowded => "gave way to a more important point nearby",
             Reason::Short => "is too short a line",
             Reason::OffTheMap => "has coordinates beyond all maps",
+            Reason::NoArea => "is a polygon without an area",
+            Reason::Tiny => "is too small, and there is little else near it",
         }
     }
 }

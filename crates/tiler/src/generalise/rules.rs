@@ -32,6 +32,8 @@ pub struct Rules {
     pub points: PointRules,
     /// For lines.
     pub lines: LineRules,
+    /// For polygons.
+    pub polygons: PolygonRules,
 }
 
 /// When a pixel is over `above_pixel_m`, features below `rank` are not shown.
@@ -65,6 +67,16 @@ pub struct LineRules {
     pub min_length_px: f64,
 }
 
+/// How polygons are dissolved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PolygonRules {
+    /// Polygons smaller than this are dissolved, in square pixels.
+    pub min_area_px: f64,
+    /// Whether they are a coverage: side by side, without overlaps, such as parcels. Found
+    /// out from the features if not given; give it where a level is made in parts.
+    pub coverage: Option<bool>,
+}
+
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
@@ -80,6 +92,10 @@ impl Default for Rules {
             lines: LineRules {
                 directed: true,
                 min_length_px: LINE_LENGTH_PX,
+            },
+            polygons: PolygonRules {
+                min_area_px: 1.0,
+                coverage: None,
             },
         }
     }
