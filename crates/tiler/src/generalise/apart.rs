@@ -1,7 +1,7 @@
 //! Arcs simplified so that they stay apart: none crosses, touches or passes over another.
 
 use rstar::primitives::{GeomWithData, Rectangle};
-use rstar::{AABB, RTree};
+use rstar::{AABB, RTree, RTreeObject};
 
 use crate::generalise::arcs::simplified;
 use crate::generalise::faces::is_inside;
@@ -29,25 +29,36 @@ pub(crate) fn simplified_apart(arcs: &[Vec<Node>], tolerance: f64) -> Vec<Vec<No
         .iter()
         .map(|arc| simplified(arc, tolerance, &mut simplifier))
         .collect();
+    let boxes = RTree::bulk_load((0..arcs.len()).map(|i| box_of(arcs, i)).collect());
+    let mut is_doubtful = vec![true; arcs.len()];
     loop {
         // Decided for all before any changes, so that no order matters.
-        let is_too_near = too_near(arcs, &simple);
-        let mut has_changed = false;
+        let is_too_near = too_near(arcs, &simple, &is_doubtful);
+        is_doubtful = vec![false; arcs.len()];
         for i in 0..arcs.len() {
             if is_too_near[i] && simple[i].len() < arcs[i].len() {
                 shares[i] += 1;
                 simple[i] = simplified(&arcs[i], tolerance * SHARES[shares[i]], &mut simplifier);
-                has_changed = true;
+                // An arc never leaves its box, so that only these can meet it.
+                let around = box_of(arcs, i).envelope();
+                for near in boxes.locate_in_envelope_intersecting(around) {
+                    is_doubtful[near.data] = true;
+                }
             }
         }
-        if !has_changed {
+        if !is_doubtful.contains(&true) {
             return simple;
         }
     }
 }
 
-/// Whether each arc meets another, or has passed over a corner.
-fn too_near(arcs: &[Vec<Node>], simple: &[Vec<Node>]) -> Vec<bool> {
+fn box_of(arcs: &[Vec<Node>], i: usize) -> GeomWithData<Rectangle<[f64; 2]>, usize> {
+    let points: Vec<[f64; 2]> = arcs[i].iter().map(|&node| float(node)).collect();
+    GeomWithData::new(Rectangle::from_aabb(AABB::from_points(points.iter())), i)
+}
+
+/// Which arcs meet another or have passed over a corner, as seen from the doubtful ones.
+fn too_near(arcs: &[Vec<Node>], simple: &[Vec<Node>], is_doubtful: &[bool]) -> Vec<bool> {
     let is_changed = |i: usize| simple[i].len() < arcs[i].len();
     let mut segments: Vec<Segment> = Vec::new();
     for (i, arc) in simple.iter().enumerate() {
@@ -59,7 +70,7 @@ fn too_near(arcs: &[Vec<Node>], simple: &[Vec<Node>]) -> Vec<bool> {
     let segments = RTree::bulk_load(segments);
     let mut found = vec![false; arcs.len()];
     for (i, arc) in simple.iter().enumerate() {
-        if !is_changed(i) {
+        if !is_changed(i) || !is_doubtful[i] {
             continue;
         }
         for (k, pair) in arc.windows(2).enumerate() {

@@ -7,8 +7,8 @@
 //!
 //! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
 //! each feature), `cells` (which make decisions local), `points`; then `grid` and `arcs`
-//! (topology in whole numbers), `sets`, `lines`; `faces` and `apart` (polygons side by side),
-//! `coverage`, `footprints` and `polygons`.
+//! (topology in whole numbers), `sets`, `lines`; `faces`, `united` and `apart` (polygons side by
+//! side), `coverage`, `footprints` and `polygons`.
 //!
 //! All of it is pure: equal features give equal levels, in whatever order they come. It knows
 //! neither tiles nor files, and starts no threads; levels may be made side by side.
@@ -28,6 +28,7 @@ mod rules;
 mod sets;
 #[cfg(test)]
 mod tests;
+mod united;
 
 use geo_types::{Geometry, LineString, Polygon};
 use model::{Feature, FeatureId, Value};

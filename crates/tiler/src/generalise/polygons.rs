@@ -10,12 +10,13 @@ use rstar::{AABB, RTree};
 use crate::generalise::apart::simplified_apart;
 use crate::generalise::arcs::{Junctions, cut, direct};
 use crate::generalise::coverage::{Group, dissolved, is_coverage};
-use crate::generalise::faces::{Face, outline, steps};
+use crate::generalise::faces::{Face, steps};
 use crate::generalise::footprints::footprints;
 use crate::generalise::grid::{self, Node, WELD, twice_area, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
-use crate::generalise::{LevelFeature, common_values};
+use crate::generalise::united::united;
+use crate::generalise::{LevelFeature, common_values, in_order, polygons_of};
 
 /// A feature's polygons.
 pub(crate) struct Shape<'a> {
@@ -29,7 +30,7 @@ pub(crate) struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Node]> {
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Node]> + Clone {
         self.polygons.iter().flatten().map(|ring| &ring[..])
     }
 
@@ -84,11 +85,27 @@ pub(crate) fn simplify(
     let tiny: Vec<&Shape> = tiny.iter().map(|group| &shapes[group.members[0]]).collect();
     footprints(&tiny, pixel_m, shown, fates);
 
-    let faces: Vec<Vec<Face>> = large.iter().map(|group| faces_of(group, &shapes)).collect();
+    let faces: Vec<Vec<Face>> = large
+        .iter()
+        .map(|group| faces_of(group, &shapes, least))
+        .collect();
     let tolerance = grid::steps(rules.tolerance_px * pixel_m);
     for (group, faces) in large.iter().zip(simplified_together(&faces, tolerance)) {
         shown.push(level_feature(group, &shapes, &faces, fates));
     }
+}
+
+/// Whether the polygons among features are a coverage.
+pub(crate) fn are_coverage(features: &[Feature], rules: &Rules) -> bool {
+    let polygons: Vec<_> = in_order(features)
+        .into_iter()
+        .filter_map(|feature| match feature.geometry.as_ref()? {
+            Geometry::Polygon(one) => Some((feature, polygons_of([one])?)),
+            Geometry::MultiPolygon(many) => Some((feature, polygons_of(&many.0)?)),
+            _ => None,
+        })
+        .collect();
+    is_coverage(&shapes_of(&polygons, rules, &mut Fates::default()))
 }
 
 fn level_feature(
@@ -250,20 +267,18 @@ fn with_corners_of_others(ring: &[Node], corners: &RTree<[f64; 2]>) -> Vec<Node>
     out
 }
 
-fn faces_of(group: &Group, shapes: &[Shape]) -> Vec<Face> {
-    if let [shape] = group.members[..] {
-        let face = |rings: &Vec<Vec<Node>>| Face {
-            exterior: rings[0].clone(),
-            holes: rings[1..].to_vec(),
-        };
-        return shapes[shape].polygons.iter().map(face).collect();
+/// What a group covers. Gaps under `least` between its members are closed: no eye sees them,
+/// and borders that do not quite agree leave many.
+fn faces_of(group: &Group, shapes: &[Shape], least: f64) -> Vec<Face> {
+    let members = group.members.iter();
+    let mut faces = united(members.flat_map(|&member| shapes[member].rings()));
+    if group.members.len() > 1 {
+        for face in &mut faces {
+            face.holes
+                .retain(|hole| grid::area(twice_area(hole).abs()) >= least);
+        }
     }
-    outline(
-        group
-            .members
-            .iter()
-            .flat_map(|&member| shapes[member].rings()),
-    )
+    faces
 }
 
 /// A ring as arcs, and whether each is run through backwards.
