@@ -172,8 +172,6 @@ pub(crate) fn dissolved(shapes: &[Shape], least: f64, pixel_m: f64) -> Vec<Group
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::collections::{BTreeSet, HashSet};
 
     use geo::{Validation, coord};
@@ -282,7 +280,7 @@ mod tests {
         for parcel in &mut list {
             let id = parcel.id.get();
             geo::MapCoordsInPlace::map_coords_in_place(parcel.geometry.as_mut().unwrap(), |c| {
-                let off = if (id + (c.x as u64)) % 7 == 0 {
+                let off = if (id + (c.x as u64)).is_multiple_of(7) {
                     0.004
                 } else {
                     0.0

@@ -196,8 +196,6 @@ fn outline_of(cells: &BTreeSet<Cell>, side: f64) -> MultiPolygon<f64> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use geo::{Area, BoundingRect, Validation};
     use model::{FeatureId, Value};
     use proptest::prelude::*;

@@ -6,26 +6,17 @@ use geo_types::{Geometry, MultiLineString};
 use model::{Feature, FeatureId};
 
 use crate::generalise::arcs::{Junctions, cut, direct, simplified};
+use crate::generalise::chains::{Part, chains_of, run_through};
 use crate::generalise::grid::{self, Node, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
 use crate::generalise::sets::Sets;
+use crate::generalise::strokes::Strokes;
 use crate::generalise::{LevelFeature, common_values};
 use crate::simplify::Simplifier;
 
 /// A connected line that is shorter than this, in pixels, leaves a gap too small to be seen.
 const CONNECTING_PX: f64 = 1.0;
-
-/// A line of a feature.
-struct Part {
-    /// Place of the feature in the list.
-    feature: usize,
-    class: usize,
-    nodes: Vec<Node>,
-}
-
-/// Parts one after the other, and whether each is run through backwards.
-type Chain = Vec<(usize, bool)>;
 
 /// Merges, drops and simplifies lines.
 ///
@@ -53,21 +44,19 @@ pub(crate) fn merge(
     for line in &geometries {
         junctions.add_line(line);
     }
-    let is_kept = |line: &[Node]| {
+    let strokes = Strokes::new(&geometries);
+    let is_kept = |&i: &usize| {
+        let line = &geometries[i];
         let ends = line.first().into_iter().chain(line.last());
         let is_loose = ends.into_iter().any(|&end| junctions.is_loose(end))
             // A ring that touches nothing is as loose as a dead end.
             || (line.first() == line.last() && !line.iter().any(|&node| junctions.has(node)));
-        let least = if is_loose {
-            rules.lines.min_length_px
-        } else {
-            rules.lines.min_length_px.min(CONNECTING_PX)
-        };
-        grid::length(line) >= least * pixel_m
+        let [longer, shorter] = [rules.lines.min_length_px, CONNECTING_PX].map(|px| px * pixel_m);
+        let length = grid::length(line);
+        // The blocks of a long street may be short, and yet none may be missing.
+        length >= longer || (!is_loose && (length >= shorter || strokes.is_part_of(i, longer)))
     };
-    let kept: Vec<usize> = (0..chains.len())
-        .filter(|&i| is_kept(&geometries[i]))
-        .collect();
+    let kept: Vec<usize> = (0..chains.len()).filter(is_kept).collect();
 
     // Of what is left: a dead end that is not shown needs no vertex where it forked off.
     let mut junctions = Junctions::default();
@@ -161,120 +150,6 @@ fn parts_of(lines: &[(&Feature, Vec<Vec<Node>>)], rules: &Rules) -> Vec<Part> {
     parts
 }
 
-/// An end of a part: its first or its last place.
-type End = (usize, bool);
-
-/// The ends of a class at a place.
-#[derive(Default)]
-struct Meeting {
-    ends: Vec<End>,
-    is_passed: bool,
-}
-
-/// Returns for each end of each part the one that it is merged with.
-fn links_of(parts: &[Part], directed: bool) -> HashMap<End, End> {
-    let mut meetings: HashMap<(usize, Node), Meeting> = HashMap::new();
-    for (i, part) in parts.iter().enumerate() {
-        for (is_last, node) in [
-            (false, part.nodes[0]),
-            (true, part.nodes[part.nodes.len() - 1]),
-        ] {
-            let meeting = meetings.entry((part.class, node)).or_default();
-            meeting.ends.push((i, is_last));
-        }
-    }
-    for part in parts {
-        for &node in &part.nodes[1..part.nodes.len() - 1] {
-            if let Some(meeting) = meetings.get_mut(&(part.class, node)) {
-                meeting.is_passed = true;
-            }
-        }
-    }
-    let next_to = |(part, is_last): End| {
-        let nodes = &parts[part].nodes;
-        nodes[if is_last { nodes.len() - 2 } else { 1 }]
-    };
-    let mut links = HashMap::new();
-    for meeting in meetings.values() {
-        let &[a, b] = &meeting.ends[..] else { continue };
-        // A line that is drawn twice does not turn back on itself at its end.
-        let turns_back = next_to(a) == next_to(b);
-        let is_one_ring = a.0 == b.0;
-        let against = directed && a.1 == b.1;
-        if !meeting.is_passed && !turns_back && !is_one_ring && !against {
-            links.insert(a, b);
-            links.insert(b, a);
-        }
-    }
-    links
-}
-
-/// All parts in chains, each part in one.
-fn chains_of(parts: &[Part], directed: bool) -> Vec<Chain> {
-    let links = links_of(parts, directed);
-    let mut is_taken = vec![false; parts.len()];
-    let mut chains = Vec::new();
-    let mut follow = |start: usize, backwards: bool, is_taken: &mut Vec<bool>| {
-        let mut chain: Chain = Vec::new();
-        let (mut part, mut backwards) = (start, backwards);
-        while !is_taken[part] {
-            is_taken[part] = true;
-            chain.push((part, backwards));
-            let Some(&(next, is_last)) = links.get(&(part, !backwards)) else {
-                break;
-            };
-            (part, backwards) = (next, is_last);
-        }
-        if !directed {
-            let balance: f64 = chain
-                .iter()
-                .map(|&(part, backwards)| {
-                    let length = grid::length(&parts[part].nodes);
-                    if backwards { -length } else { length }
-                })
-                .sum();
-            let first = chain.iter().min_by_key(|(part, _)| *part);
-            if balance < 0.0 || (balance == 0.0 && first.is_some_and(|&(_, backwards)| backwards)) {
-                chain.reverse();
-                for (_, backwards) in &mut chain {
-                    *backwards = !*backwards;
-                }
-            }
-        }
-        chains.push(chain);
-    };
-    // From the ends first: what is left then are rings. Where direction matters, no part is
-    // run through backwards.
-    let ways: &[bool] = if directed { &[false] } else { &[false, true] };
-    for part in 0..parts.len() {
-        for &backwards in ways {
-            if !is_taken[part] && !links.contains_key(&(part, backwards)) {
-                follow(part, backwards, &mut is_taken);
-            }
-        }
-    }
-    for part in 0..parts.len() {
-        if !is_taken[part] {
-            follow(part, false, &mut is_taken);
-        }
-    }
-    chains
-}
-
-fn run_through(chain: &Chain, parts: &[Part]) -> Vec<Node> {
-    let mut line: Vec<Node> = Vec::new();
-    for &(part, backwards) in chain {
-        let nodes = &parts[part].nodes;
-        let skip = usize::from(!line.is_empty());
-        if backwards {
-            line.extend(nodes.iter().rev().skip(skip));
-        } else {
-            line.extend(nodes.iter().skip(skip));
-        }
-    }
-    line
-}
-
 /// Simplifies arc by arc. A ring may start elsewhere afterwards.
 fn simplify(
     line: &[Node],
@@ -296,8 +171,6 @@ fn simplify(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::collections::BTreeSet;
 
     use geo_types::LineString;
@@ -439,6 +312,33 @@ mod tests {
         assert_eq!(fate(3), Fate::Dropped(Reason::Short));
         assert_eq!(fate(4), Fate::Kept);
         assert_eq!(level.report.counts().dropped.len(), 1);
+    }
+
+    #[test]
+    fn a_street_of_short_blocks_is_whole_and_a_short_link_between_streets_goes() {
+        // A street with a side street every 8 m, and a link of 8 m aside.
+        let mut all: Vec<Feature> = (0..20)
+            .flat_map(|i| {
+                let x = 8.0 * f64::from(i);
+                let id = 2 * u64::from(i as u32);
+                let block = feature(id, 1, &[[x, 0.0], [x + 8.0, 0.0]]);
+                [block, feature(id + 1, 1, &[[x, 0.0], [x + 30.0, 100.0]])]
+            })
+            .collect();
+        all.push(feature(40, 1, &[[160.0, 0.0], [200.0, -100.0]]));
+        all.push(feature(41, 1, &[[160.0, 0.0], [160.0, 100.0]]));
+        all.push(feature(42, 1, &[[30.0, 100.0], [23.0, 105.0]]));
+        all.push(feature(43, 1, &[[23.0, 105.0], [23.0, 300.0]]));
+        all.push(feature(44, 1, &[[23.0, 105.0], [-100.0, 0.0]]));
+        all.push(feature(45, 1, &[[30.0, 100.0], [-100.0, 80.0]]));
+        let level = generalise(&all, &by_class(false), 10.0);
+        let dropped: Vec<u64> = (0..46)
+            .filter(|&id| {
+                let fate = level.report.fate_of(FeatureId::new(id).unwrap());
+                fate == Some(Fate::Dropped(Reason::Short))
+            })
+            .collect();
+        assert_eq!(dropped, [42]);
     }
 
     #[test]

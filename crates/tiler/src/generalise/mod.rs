@@ -7,7 +7,8 @@
 //!
 //! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
 //! each feature), `cells` (which make decisions local), `points`; then `grid` and `arcs`
-//! (topology in whole numbers), `sets`, `lines`; `faces`, `united` and `apart` (polygons side by
+//! (topology in whole numbers), `sets`, `chains`, `strokes`,
+//! `lines`; `faces`, `united` and `apart` (polygons side by
 //! side), `coverage`, `footprints` and `polygons`.
 //!
 //! All of it is pure: equal features give equal levels, in whatever order they come. It knows
@@ -16,6 +17,7 @@
 mod apart;
 mod arcs;
 mod cells;
+mod chains;
 mod coverage;
 mod faces;
 mod footprints;
@@ -26,6 +28,7 @@ mod polygons;
 mod report;
 mod rules;
 mod sets;
+mod strokes;
 #[cfg(test)]
 mod tests;
 mod united;

@@ -85,8 +85,6 @@ fn cluster(members: &[(&Feature, Point<f64>)], best: &Feature, fates: &mut Fates
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::collections::{BTreeMap, BTreeSet};
 
     use model::{FeatureId, Value};

@@ -68,6 +68,15 @@ impl Report {
         Some(self.fates[place].1)
     }
 
+    /// Says in a sentence what became of a feature; none if the level never saw it.
+    pub fn explain(&self, id: FeatureId) -> Option<String> {
+        Some(match self.fate_of(id)? {
+            Fate::Kept => format!("feature {id} is shown"),
+            Fate::Merged(into) => format!("feature {id} is shown as part of feature {into}"),
+            Fate::Dropped(reason) => format!("feature {id} {}", reason.words()),
+        })
+    }
+
     /// Returns how many features were kept, merged, and dropped for each reason.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();

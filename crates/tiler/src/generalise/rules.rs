@@ -82,7 +82,7 @@ pub struct LineRules {
     /// other are not merged.
     pub directed: bool,
     /// Merged lines shorter than this are left out, in pixels, if they have a free end. One
-    /// that connects others stays if it is a pixel long.
+    /// that connects others stays if it is a pixel long, or part of a street this long.
     pub min_length_px: f64,
 }
 

@@ -1,7 +1,5 @@
 //! Levels of mixed collections.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use geo::{Area, CoordsIter, MapCoords, Validation};
 use geo_types::{Coord, Geometry, LineString, Point, Polygon};
 use model::{Column, ColumnKind, Feature, FeatureId, GeometryKind, Schema, Value};
@@ -46,6 +44,13 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
     );
     assert_eq!(fates(5.0), [crowded, kept, no_geometry, kept]);
     assert_eq!(fates(101.0), [dropped(Reason::TooFarOut); 4]);
+    let report = generalise(&all, &rules, 10.0).report;
+    let explain = |id| report.explain(FeatureId::new(id).unwrap());
+    assert_eq!(
+        explain(1).as_deref(),
+        Some("feature 1 gave way to a more important point nearby")
+    );
+    assert_eq!(explain(7), None);
 }
 
 #[test]
@@ -204,8 +209,10 @@ fn a_level_of_two_towns_is_the_levels_of_both() {
         }
     }
     let other: Vec<Feature> = town.iter().map(|one| shift(one, 40_000.0)).collect();
-    let mut rules = Rules::default();
-    rules.class = vec![0];
+    let mut rules = Rules {
+        class: vec![0],
+        ..Rules::default()
+    };
     rules.polygons.coverage = Some(false);
     for pixel_m in [2.0, 15.0, 40.0] {
         let [one, two] = [&town, &other].map(|part| generalise(part, &rules, pixel_m));
