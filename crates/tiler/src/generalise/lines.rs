@@ -491,6 +491,30 @@ mod tests {
         }
 
         #[test]
+        fn a_street_that_goes_changes_nothing_far_from_what_it_touched(
+            streets in some_streets(),
+            which in any::<prop::sample::Index>(),
+            pixel_m in 2.0..40.0,
+        ) {
+            let rules = by_class(false);
+            // As far as a street is followed over junctions, and a link too short to be seen.
+            let reach = (rules.lines.min_length_px + CONNECTING_PX) * pixel_m;
+            let bounds = |feature: &Feature| {
+                model::Bounds::of_geometry(feature.geometry.as_ref().unwrap()).unwrap()
+            };
+            let gone = bounds(which.get(&streets)).expanded(reach);
+            let id = which.get(&streets).id;
+            let before = generalise(&streets, &rules, pixel_m);
+            let rest: Vec<Feature> = streets.into_iter().filter(|f| f.id != id).collect();
+            let after = generalise(&rest, &rules, pixel_m);
+            let far = |level: Level| -> Vec<LevelFeature> {
+                let is_far = |shown: &LevelFeature| !bounds(&shown.feature).intersects(&gone);
+                level.features.into_iter().filter(is_far).collect()
+            };
+            prop_assert_eq!(far(before), far(after));
+        }
+
+        #[test]
         fn the_order_of_lines_does_not_matter(streets in some_streets(), directed in any::<bool>()) {
             let forth = generalise(&streets, &by_class(directed), 10.0);
             let mut turned = streets;
