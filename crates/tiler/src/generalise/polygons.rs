@@ -15,7 +15,7 @@ use crate::generalise::footprints::footprints;
 use crate::generalise::grid::{self, Node, WELD, twice_area, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
-use crate::generalise::united::united;
+use crate::generalise::united::{mended, united};
 use crate::generalise::{LevelFeature, common_values, in_order, polygons_of};
 
 /// A feature's polygons.
@@ -181,6 +181,11 @@ fn shapes_of<'a>(
             .iter_mut()
             .flat_map(|(_, polygons)| polygons.iter_mut().flatten()),
     );
+    for (_, list) in &mut polygons {
+        if let Some(mended) = mended(list) {
+            *list = mended;
+        }
+    }
     let corners: BTreeSet<Node> = polygons
         .iter()
         .flat_map(|(_, polygons)| polygons.iter().flatten().flatten().copied())

@@ -8,7 +8,7 @@ use i_overlay::i_float::int::point::IntPoint;
 
 use crate::generalise::faces::{Face, outline};
 use crate::generalise::grid::Node;
-use crate::rings::{Rings, is_plain};
+use crate::rings::{Rings, is_plain, repaired};
 
 /// Farthest from its first place that a polygon may reach for the union to be exact: 1073 km.
 const REACH: i64 = 1 << 30;
@@ -23,12 +23,7 @@ pub(crate) fn united<'a>(rings: impl Iterator<Item = &'a [Node]> + Clone) -> Vec
     let Some(&origin) = faces.first().and_then(|face| face.exterior.first()) else {
         return faces;
     };
-    let local = |node: &Node| -> Option<[i32; 2]> {
-        let away = [node[0] - origin[0], node[1] - origin[1]];
-        let is_near = away.iter().all(|along| along.abs() < REACH);
-        is_near.then(|| away.map(|along| along as i32))
-    };
-    let on_grid = |ring: &[Node]| -> Option<Vec<[i32; 2]>> { ring.iter().map(local).collect() };
+    let on_grid = |ring: &[Node]| around(origin, ring);
     let mut plain = Rings::default();
     for face in &faces {
         for (i, ring) in std::iter::once(&face.exterior)
@@ -78,6 +73,52 @@ pub(crate) fn united<'a>(rings: impl Iterator<Item = &'a [Node]> + Clone) -> Vec
         .collect()
 }
 
+/// Returns polygons that cross themselves made valid, by the same means as those of a tile:
+/// each part that they enclose is inside. None if nothing is wrong with them.
+///
+/// Each is given as its exterior and its holes, whichever way they turn. What is returned
+/// has lost vertices on straight sides.
+pub(crate) fn mended(polygons: &[Vec<Vec<Node>>]) -> Option<Vec<Vec<Vec<Node>>>> {
+    let origin = *polygons.first()?.first()?.first()?;
+    let mut plain = Rings::default();
+    for rings in polygons {
+        for (i, ring) in rings.iter().enumerate() {
+            let is_closed = ring.len() > 1 && ring.first() == ring.last();
+            let open = &ring[..ring.len() - usize::from(is_closed)];
+            let has_area = plain.push(around(origin, open)?.into_iter(), i == 0);
+            if i == 0 && !has_area {
+                break;
+            }
+        }
+    }
+    if is_plain(&plain) {
+        return None;
+    }
+    let mut mended: Vec<Vec<Vec<Node>>> = Vec::new();
+    for (ring, is_exterior) in repaired(&plain).0.iter() {
+        let ring = ring
+            .iter()
+            .map(|&[x, y]| [origin[0] + i64::from(x), origin[1] + i64::from(y)])
+            .collect();
+        match mended.last_mut() {
+            Some(polygon) if !is_exterior => polygon.push(ring),
+            _ => mended.push(vec![ring]),
+        }
+    }
+    Some(mended)
+}
+
+/// Places counted from an origin; none if any is too far away.
+fn around(origin: Node, ring: &[Node]) -> Option<Vec<[i32; 2]>> {
+    ring.iter()
+        .map(|node| {
+            let away = [node[0] - origin[0], node[1] - origin[1]];
+            let is_near = away.iter().all(|along| along.abs() < REACH);
+            is_near.then(|| away.map(|along| along as i32))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +149,16 @@ mod tests {
         check(&[outside, hole, over_the_corner], 2 * (100 - 36 + 8), 1);
         // The lower part winds to the left, the upper one to the right: that one goes.
         check(&[&[[0, 0], [10, 0], [3, 14], [7, 14]]], 2 * 50, 1);
+    }
+
+    #[test]
+    fn both_halves_of_a_bow_tie_are_inside() {
+        let bow_tie: Vec<Node> = vec![[0, 0], [10, 0], [0, 20], [10, 20], [0, 0]];
+        let halves = mended(&[vec![bow_tie]]).unwrap();
+        assert_eq!(halves.len(), 2);
+        let twice: i128 = halves.iter().map(|half| twice_area(&half[0]).abs()).sum();
+        assert_eq!(twice, 2 * 100);
+        let square = vec![[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]];
+        assert_eq!(mended(&[vec![square]]), None);
     }
 }
