@@ -515,6 +515,28 @@ mod tests {
         assert_eq!(areas, [60, 80]);
     }
 
+    /// The library that rebuilds it has an assertion that this breaks.
+    #[test]
+    fn a_tangle_under_a_triangle_becomes_valid() {
+        let tangle = [
+            [6, 10],
+            [1, 7],
+            [1, 0],
+            [0, 10],
+            [10, 8],
+            [6, 0],
+            [5, 9],
+            [4, 6],
+            [7, 9],
+        ];
+        let mut rings = Rings::default();
+        rings.push(tangle.into_iter(), true);
+        rings.push([[1, 7], [3, 0], [7, 8]].into_iter(), true);
+        let (fixed, left_out) = repaired(&rings);
+        assert!(to_geo(&fixed).is_valid() && !fixed.is_empty());
+        assert_eq!(left_out, 0);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
