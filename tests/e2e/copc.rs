@@ -1,35 +1,19 @@
 //! A survey taken in, exported and served is COPC to readers that we did not write.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Server, configure, new_twin, refuse, root, succeed, succeed_json, text};
+use crate::harness::{
+    Server, configure, judged_by, new_twin, python_with, refuse, succeed, succeed_json, text,
+};
 
-/// A Python that has laspy; says so loudly when there is none. `scripts/test` makes one.
 fn python() -> Option<PathBuf> {
-    let made = std::env::var_os("TVILLING_PYTHON").map(|python| root().join(python));
-    let python = made.unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&python)
-        .args(["-c", "import laspy, lazrs"])
-        .output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("SKIPPED: {} has no laspy", python.display());
-    None
+    python_with("laspy, lazrs")
 }
 
 fn judge(python: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(python)
-        .arg(root().join("tests/python/copc.py"))
-        .args(arguments)
-        .output()
-        .expect("Python runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    judged_by(python, "copc.py", arguments)
 }
 
 #[test]

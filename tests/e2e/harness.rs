@@ -238,3 +238,30 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
+
+/// A Python that can import these modules; says so loudly when there is none. `scripts/test`
+/// makes one.
+pub(crate) fn python_with(modules: &str) -> Option<PathBuf> {
+    let made = std::env::var_os("TVILLING_PYTHON").map(|python| root().join(python));
+    let python = made.unwrap_or_else(|| "python3".into());
+    let probe = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .output();
+    if probe.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    eprintln!("SKIPPED: {} has no {modules}", python.display());
+    None
+}
+
+/// What a script in `tests/python` prints, which must end well.
+pub(crate) fn judged_by(python: &Path, script: &str, arguments: &[&str]) -> String {
+    let output = Command::new(python)
+        .arg(root().join("tests/python").join(script))
+        .args(arguments)
+        .output()
+        .expect("Python runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}

@@ -2,7 +2,7 @@
 //! and read by other people's programs.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::demo;
 use crate::gdal::gdal;
 use crate::harness::{
-    Server, command, configure, contents, installed, new_twin, refuse, root, succeed, succeed_json,
-    text,
+    Server, command, configure, contents, installed, judged_by, new_twin, python_with, refuse,
+    succeed, succeed_json, text,
 };
 
 /// A twin with 40 lines, an area, a table and an empty collection, in SWEREF 99 TM.
@@ -339,29 +339,12 @@ fn town() -> &'static Path {
     })
 }
 
-/// A Python that has the reference reader; says so loudly when there is none.
 fn python() -> Option<PathBuf> {
-    let made = std::env::var_os("TVILLING_PYTHON").map(|python| root().join(python));
-    let python = made.unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&python)
-        .args(["-c", "import pmtiles.reader"])
-        .output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("SKIPPED: {} has no pmtiles", python.display());
-    None
+    python_with("pmtiles.reader")
 }
 
 fn read_by_reference(python: &Path, arguments: &[&str]) -> Value {
-    let output = Command::new(python)
-        .arg(root().join("tests/python/pyramid.py"))
-        .args(arguments)
-        .output()
-        .expect("Python runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    serde_json::from_str(&judged_by(python, "pyramid.py", arguments)).expect("JSON")
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Rasters of a survey, exported and served, as other people's tools read them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::demo;
 use crate::gdal::gdal;
-use crate::harness::{Server, contents, installed, refuse, root, succeed, succeed_json, text};
+use crate::harness::{
+    Server, contents, installed, judged_by, python_with, refuse, succeed, succeed_json, text,
+};
 
 /// The demo town's survey by drone: half a metre, in SWEREF 99 17 15 and RH 2000.
 const SURVEY: &str = "drone_2026";
@@ -15,29 +16,12 @@ const SURVEY: &str = "drone_2026";
 /// The middle of a cell in the middle of it.
 const MIDDLE: (f64, f64) = (190_440.25, 6_920_340.25);
 
-/// A Python that has rio-cogeo; says so loudly when there is none. `scripts/test` makes one.
 fn python() -> Option<PathBuf> {
-    let made = std::env::var_os("TVILLING_PYTHON").map(|python| root().join(python));
-    let python = made.unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&python)
-        .args(["-c", "import rasterio, rio_cogeo"])
-        .output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("SKIPPED: {} has no rio-cogeo", python.display());
-    None
+    python_with("rasterio, rio_cogeo")
 }
 
 fn judge(python: &Path, arguments: &[&str]) -> Value {
-    let output = Command::new(python)
-        .arg(root().join("tests/python/rasters.py"))
-        .args(arguments)
-        .output()
-        .expect("Python runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    serde_json::from_str(&judged_by(python, "rasters.py", arguments)).expect("JSON")
 }
 
 /// Exports a raster of the demo town's survey.
