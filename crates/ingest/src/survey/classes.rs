@@ -108,23 +108,6 @@ impl SurveyBlocks {
         Ok(())
     }
 
-    /// Gives `sink` the new classes of each block's own points, without keeping them; nothing
-    /// before [`SurveyBlocks::classify_anew`].
-    ///
-    /// # Errors
-    ///
-    /// The first that `sink` returns, or [`Error`] if the temporary file cannot be read.
-    pub fn new_classes<E: From<Error> + Send>(
-        &self,
-        sink: &mut dyn FnMut(Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.for_each_block(
-            self.halo_m(),
-            &|block| Ok(self.classes_of(&block)?.unwrap_or_default()),
-            sink,
-        )
-    }
-
     /// How far around a block points are needed to encode it.
     pub(super) fn halo_m(&self) -> f64 {
         if self.anew.is_some() { HALO_M } else { 0.0 }
