@@ -1,8 +1,9 @@
 //! The parts of a survey's way into a twin, each measured apart: reading into squares,
 //! the octree with its encoding, classes, terrain and surface.
 //!
-//! Usage: `survey_parts CRS MEMORY_MB FILE…`, or `survey_parts make POINTS FILE` for an
-//! uncompressed survey of 40 points per square metre on rolling ground with trees.
+//! Usage: `survey_parts CRS MEMORY_MB FILE…`; `survey_parts decode FILE`, which unpacks a LAZ
+//! file with the `laz` crate and does nothing with what it gets; or `survey_parts make POINTS
+//! FILE` for an uncompressed survey of 40 points per square metre on rolling ground with trees.
 //!
 //! Prints a line for each part: its name, points, wall seconds, processor seconds, and the
 //! most memory in MB that the process has had by then, separated by tabs. Then the bytes of
@@ -11,7 +12,7 @@
 //! classes, is no part of an ingest: it is there for converters to be set against.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -19,13 +20,21 @@ use anyhow::Context;
 use benches::cpu_s;
 use geodesy::Crs;
 use ingest::{OctreeSummary, SurveyBlocks, SurveyOptions, SurveyReader};
+use laz::ParLasZipDecompressor;
 use store::{HeightKind, PointLayout, Transaction, Twin};
 
-const USAGE: &str = "usage: survey_parts CRS MEMORY_MB FILE… | survey_parts make POINTS FILE";
+const USAGE: &str = "usage: survey_parts CRS MEMORY_MB FILE… | survey_parts decode FILE | survey_parts make POINTS FILE";
+/// Where a LAS header says at which byte its points begin.
+const POINTS_BEGIN_AT: u64 = 96;
+/// Points unpacked at once by `decode`, as many as an ingest takes.
+const DECODE_POINTS: u64 = 1_000_000;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let crs = arguments.next().context(USAGE)?;
+    if crs == "decode" {
+        return decode(Path::new(&arguments.next().context(USAGE)?));
+    }
     let number: u64 = arguments.next().context(USAGE)?.parse().context(USAGE)?;
     let paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
     if crs == "make" {
@@ -92,6 +101,30 @@ fn measure(
         copc_bytes as f64 / points as f64
     );
     Ok(())
+}
+
+/// Unpacks all points of a LAZ file, on all threads.
+fn decode(path: &Path) -> anyhow::Result<()> {
+    let header = las::Reader::from_path(path)?.header().clone();
+    let vlr = header.laz_vlr().context("its points are not compressed")?;
+    let record_len = vlr.items_size();
+    let mut file = BufReader::new(File::open(path)?);
+    let mut begin = [0; 4];
+    file.seek(SeekFrom::Start(POINTS_BEGIN_AT))?;
+    file.read_exact(&mut begin)?;
+    file.seek(SeekFrom::Start(u32::from_le_bytes(begin).into()))?;
+
+    let mut clock = Clock::start()?;
+    let points = header.number_of_points();
+    let mut unpack = ParLasZipDecompressor::new(file, vlr)?;
+    let mut records = vec![0; (DECODE_POINTS * record_len) as usize];
+    let mut left = points;
+    while left > 0 {
+        let now = left.min(DECODE_POINTS);
+        unpack.decompress_many(&mut records[..(now * record_len) as usize])?;
+        left -= now;
+    }
+    clock.tell("laz", points)
 }
 
 /// Divides the points among nodes and writes these; returns what came of it and its bytes.
