@@ -22,7 +22,7 @@ fn twin() -> (tempfile::TempDir, PathBuf) {
     new_twin(&dir, "EPSG:3006");
     configure(
         &dir,
-        "[collections.lines]\npublic = true\n[collections.area]\npublic = true\n",
+        "[collections.lines]\npublic = true\ntiles = { as_delivered = true }\n[collections.area]\npublic = true\n",
     );
     let line = |i: i32| {
         let (x, y) = (17.30 + f64::from(i) * 0.001, 62.39);
@@ -543,4 +543,65 @@ fn gdal_counts_in_mbtiles_the_features_of_the_last_level() {
         .find_map(|line| line.strip_prefix("Feature Count: "));
     let count: u32 = count.and_then(|count| count.parse().ok()).expect("a count");
     assert!((40..=80).contains(&count), "{said}");
+}
+
+#[test]
+fn a_tile_is_explained_feature_by_feature_and_rules_decide_what_it_shows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("twin");
+    new_twin(&dir, "EPSG:3006");
+    let spot = |i: i32| {
+        let (x, y) = (
+            17.26 + f64::from(i % 20) * 0.0002,
+            62.37 + f64::from(i / 20) * 0.0001,
+        );
+        format!(
+            r#"{{"type":"Feature","id":{i},"properties":{{"hojd":{i}}},"geometry":{{"type":"Point","coordinates":[{x},{y}]}}}}"#
+        )
+    };
+    let spots: Vec<String> = (0..400).map(spot).collect();
+    ingest(&dir, "spots", &spots.join(","));
+    let asked = [
+        "tile",
+        text(&dir),
+        "--max-zoom",
+        "15",
+        "--explain",
+        "12/2244/1133",
+    ];
+    let told = succeed_json(&asked);
+    let spots = &told["collections"][0];
+    assert_eq!(spots["touching"], 400, "{told}");
+    let (kept, dropped) = (spots["kept"].as_u64(), spots["dropped"].as_u64());
+    assert!(kept > Some(4) && kept < Some(40), "{kept:?}");
+    assert_eq!(
+        kept.zip(dropped).map(|(kept, dropped)| kept + dropped),
+        Some(400)
+    );
+    let said = succeed(&asked);
+    assert!(
+        said.contains("gave way to a more important point nearby"),
+        "{said}"
+    );
+    assert!(
+        said.contains("ranked by chance") && said.contains("and 380 more"),
+        "{said}"
+    );
+
+    // The tallest of all is the last one to go.
+    configure(&dir, "[collections.spots.tiles]\nrank = \"hojd\"\n");
+    let told = succeed_json(&asked);
+    let features = told["collections"][0]["features"]
+        .as_array()
+        .expect("features");
+    let tallest = features.iter().find(|feature| feature["id"] == 399);
+    assert_eq!(
+        tallest.map(|feature| &feature["fate"]),
+        Some(&"kept".into())
+    );
+
+    // Explaining built nothing, and an address that no tile has is refused.
+    assert!(archives(&dir).is_empty());
+    let refused = refuse(&["tile", text(&dir), "--explain", "12/4096/0"]);
+    assert!(refused.contains("12/4096/0"), "{refused}");
 }

@@ -21,6 +21,7 @@ fn main() -> anyhow::Result<()> {
     let tms = TileMatrixSet::by_id("WebMercatorQuad").context("a built-in set")?;
     let bounds = Transform::new(&Crs::from_code(twin.crs_code())?, &tms.crs)?
         .bounds(&collection.meta().bounds.context("no geometry")?)?;
+    let layers = [tiler::TileLayer::from(collection)];
     let options = tiler::VectorOptions::default();
     let (mut tiles, mut bytes) = (0u64, 0u64);
     for z in min_z.parse()?..=max_z.parse()? {
@@ -30,8 +31,7 @@ fn main() -> anyhow::Result<()> {
         for y in rows {
             for x in columns.clone() {
                 let tile = TileCoord::new(z, x, y)?;
-                let made =
-                    tiler::vector_tile(std::slice::from_ref(&collection), tms, tile, &options)?;
+                let made = tiler::vector_tile(&layers, tms, tile, &options)?;
                 if !made.bytes.is_empty() {
                     tiles += 1;
                     bytes += tiler::gzip(&made.bytes).len() as u64;

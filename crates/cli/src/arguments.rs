@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::TileCoord;
 
 /// One live digital twin of a place from its surveys and its departments' layers.
 #[derive(Debug, Parser)]
@@ -189,6 +190,10 @@ pub(crate) struct Tile {
     /// Overwrite the file if it exists.
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// Build nothing, but say what the pyramid's tile at this address shows of each collection,
+    /// what was merged and left out, and why.
+    #[arg(long, value_name = "Z/X/Y", conflicts_with = "out", value_parser = tile_address)]
+    pub(crate) explain: Option<TileCoord>,
 }
 
 /// Options of `export`.
@@ -323,4 +328,18 @@ pub(crate) enum Role {
     Editor,
     /// Everything.
     Admin,
+}
+
+/// Reads `Z/X/Y`, the order in which the addresses of tiles have them.
+fn tile_address(text: &str) -> Result<TileCoord, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [z, x, y] = parts[..] else {
+        return Err("give level, column and row, as in 12/2218/1129".to_owned());
+    };
+    let whole = |part: &str| {
+        part.parse::<u32>()
+            .map_err(|_| format!("{part:?} is not a number"))
+    };
+    let z = u8::try_from(whole(z)?).map_err(|_| format!("there is no level {z}"))?;
+    TileCoord::new(z, whole(x)?, whole(y)?).map_err(|error| error.to_string())
 }

@@ -3,6 +3,8 @@
 //! Unknown keys are refused, so that a misspelt `public` is noticed. Everything is
 //! converted here to the small structs of the crates that need it.
 
+mod tiles;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +87,8 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
     let file: File = toml::from_str(text)?;
     let mut collections = BTreeMap::new();
     for (id, collection) in file.collections {
-        collections.insert(CollectionId::new(&id)?, collection.into());
+        let settings = collection.settings(&id)?;
+        collections.insert(CollectionId::new(&id)?, settings);
     }
     let relations = file
         .relation
@@ -165,6 +168,8 @@ struct Collection {
     attributes: Vec<Attribute>,
     #[serde(default)]
     style: Style,
+    #[serde(default)]
+    tiles: tiles::Tiles,
 }
 
 #[derive(Debug, Deserialize)]
@@ -226,23 +231,23 @@ impl From<Department> for server::Department {
     }
 }
 
-impl From<Collection> for server::CollectionSettings {
-    fn from(collection: Collection) -> server::CollectionSettings {
-        let attributes =
-            collection
-                .attributes
-                .into_iter()
-                .map(|attribute| server::AttributeSettings {
-                    name: attribute.name,
-                    title: attribute.title.into(),
-                    unit: attribute.unit.filter(|unit| !unit.is_empty()),
-                });
-        let style = collection.style;
-        server::CollectionSettings {
-            public: collection.public,
-            title: collection.title.map(Into::into),
+impl Collection {
+    fn settings(self, id: &str) -> anyhow::Result<server::CollectionSettings> {
+        let attributes = self
+            .attributes
+            .into_iter()
+            .map(|attribute| server::AttributeSettings {
+                name: attribute.name,
+                title: attribute.title.into(),
+                unit: attribute.unit.filter(|unit| !unit.is_empty()),
+            });
+        let style = self.style;
+        Ok(server::CollectionSettings {
+            public: self.public,
+            title: self.title.map(Into::into),
             attributes: attributes.collect(),
-            label: collection.label,
+            label: self.label,
+            tiles: self.tiles.rules(id)?,
             style: server::Style {
                 role: style.role,
                 colour: style.colour,
@@ -255,7 +260,7 @@ impl From<Collection> for server::CollectionSettings {
                 }),
                 icon: style.icon,
             },
-        }
+        })
     }
 }
 
@@ -299,6 +304,30 @@ mod tests {
         let error =
             parse("name = 'a'\ncrs = 'EPSG:3006'\n[collections.x]\npubic = true").unwrap_err();
         assert!(format!("{error:#}").contains("pubic"), "{error:#}");
+    }
+
+    #[test]
+    fn rules_of_tiles_that_make_no_sense_are_refused_by_key() {
+        let head = "name = 'a'\ncrs = 'EPSG:3006'\n[collections.trees.tiles]\n";
+        let rules = "rank = 'h'\nrank_floors = [{ below_zoom = 12, rank = 9 }]\nspacing_px = 4\n\
+            attributes = [{ zooms = [0, 9], columns = ['h'] }]";
+        let read = parse(&format!("{head}{rules}")).unwrap();
+        let tiles = &read.settings.collections["trees"].tiles;
+        assert_eq!(tiles.rank_floors[0].below_zoom, 12);
+        assert_eq!(tiles.attributes[0].zooms, 0..=9);
+        for (bad, key) in [
+            ("spacing_px = -1", "spacing_px"),
+            ("tolerance_px = nan", "tolerance_px"),
+            (
+                "rank_floors = [{ below_zoom = 12, rank = 9 }]",
+                "rank_floors",
+            ),
+            ("attributes = [{ zooms = [9, 3], columns = [] }]", "[9, 3]"),
+            ("clusters = true", "clusters"),
+        ] {
+            let error = parse(&format!("{head}{bad}")).unwrap_err();
+            assert!(format!("{error:#}").contains(key), "{error:#}");
+        }
     }
 
     #[test]

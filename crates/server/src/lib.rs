@@ -94,6 +94,8 @@ pub struct CollectionSettings {
     pub label: Option<String>,
     /// How it is drawn: MapLibre paint by hand is not needed for the common cases.
     pub style: Style,
+    /// How its tiles are made.
+    pub tiles: tiler::TileRules,
 }
 
 /// How an attribute is shown.

@@ -22,6 +22,7 @@
 
 mod catalog;
 mod check;
+mod derived;
 mod error;
 mod files;
 mod heights;

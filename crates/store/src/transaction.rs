@@ -460,6 +460,7 @@ impl Transaction {
             name: id.as_str(),
             schema,
             crs_code: &self.catalog.crs_code,
+            is_durable: true,
         };
         let written = segment::write(&stem, &layer, features, &mut self.staged)?;
         let describe = |path: &Path| {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{Access, CollectionId};
+use model::{Access, CollectionId, Schema};
 
 use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
 use crate::files::{FileRef, Mapped, Stamp};
@@ -239,9 +239,21 @@ pub(crate) struct OpenCollection {
 
 #[derive(Debug)]
 pub(crate) struct OpenSegment {
-    files: SegmentFiles,
+    /// As the catalog names them; none of one that it does not know.
+    files: Option<SegmentFiles>,
     pub(crate) segment: Arc<Segment>,
     pub(crate) projection: Projection,
+}
+
+impl OpenSegment {
+    /// A segment that the catalog does not know.
+    pub(crate) fn of(segment: Segment, schema: &Schema) -> Result<OpenSegment, Error> {
+        Ok(OpenSegment {
+            files: None,
+            projection: segment.project(schema)?,
+            segment: Arc::new(segment),
+        })
+    }
 }
 
 impl OpenCollection {
@@ -253,13 +265,14 @@ impl OpenCollection {
     ) -> OpenCollection {
         let known = before.and_then(|before| before.segments.as_ref().ok());
         let segments = entry.segments.iter().map(|files| {
-            let known = known.and_then(|known| known.iter().find(|open| open.files == *files));
+            let known = known
+                .and_then(|known| known.iter().find(|open| open.files.as_ref() == Some(files)));
             let segment = match known {
                 Some(open) => Arc::clone(&open.segment),
                 None => Arc::new(open_segment(dir, files)?),
             };
             Ok(OpenSegment {
-                files: files.clone(),
+                files: Some(files.clone()),
                 projection: segment.project(&entry.meta.schema)?,
                 segment,
             })

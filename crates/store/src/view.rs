@@ -12,6 +12,7 @@ use model::{
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::Error;
+use crate::catalog::CollectionEntry;
 use crate::files::Mapped;
 use crate::heights::{HeightKind, HeightMap};
 use crate::points::{OctreeNode, Points};
@@ -90,6 +91,14 @@ pub struct CollectionView(Arc<OpenCollection>);
 type Place<'a> = (&'a OpenSegment, Position);
 
 impl CollectionView {
+    pub(crate) fn new(open: Arc<OpenCollection>) -> CollectionView {
+        CollectionView(open)
+    }
+
+    pub(crate) fn entry(&self) -> &CollectionEntry {
+        &self.0.entry
+    }
+
     /// The code of the CRS that all coordinates are in.
     pub fn crs_code(&self) -> &str {
         &self.0.crs_code

@@ -7,8 +7,9 @@ use model::{Bounds, Feature};
 use std::ops::RangeInclusive;
 use store::CollectionView;
 
+use crate::Error;
+use crate::boxes::ways;
 use crate::level::EXTENT;
-use crate::{Error, ways};
 
 /// Levels among which the deepest is chosen: below the first a map of a town is one tile,
 /// beyond the last tiles multiply faster than they show more.
@@ -148,7 +149,7 @@ fn distance_to(feature: &Feature, [x, y]: [f64; 2]) -> f64 {
 }
 
 /// How long a metre in the middle of the collection is in the set's CRS.
-fn units_in_a_metre(
+pub(crate) fn units_in_a_metre(
     collection: &CollectionView,
     tms: &TileMatrixSet,
     bounds: &Bounds,

@@ -14,6 +14,7 @@
 //!
 //! It knows nothing of HTTP, and keeps no caches.
 
+mod boxes;
 mod clip;
 pub mod cloud;
 mod coverage;
@@ -22,6 +23,7 @@ mod difference;
 mod format;
 pub mod generalise;
 mod label;
+mod layers;
 mod level;
 pub mod mesh;
 mod mvt;
@@ -35,12 +37,13 @@ mod scene;
 mod shapes;
 mod simplify;
 mod theme;
+mod tile_rules;
 mod vector;
 
-use geodesy::{Crs, TileMatrixSet, Transform};
-use model::{Bounds, TileCoord};
-use store::CollectionView;
+use geodesy::TileMatrixSet;
+use model::TileCoord;
 
+use crate::boxes::{query_box, ways};
 use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
 
@@ -48,12 +51,17 @@ pub use crate::coverage::{Product, write_raster};
 pub use crate::density::deepest_level;
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::format::ImageFormat;
-pub use crate::pyramid::{BuiltTile, PyramidOptions, PyramidSummary, build_pyramid};
+pub use crate::layers::TileLayer;
+pub use crate::pyramid::{
+    BuiltTile, Explanation, LevelMade, PyramidLayer, PyramidOptions, PyramidSummary, build_pyramid,
+    explain,
+};
 pub use crate::raster::{
     BEYOND_M, ElevationEncoding, Relief, Shading, hillshade_tile, terrain_rgb_tile, themed_tile,
 };
 pub use crate::relief::Lights;
 pub use crate::theme::{Stop, Theme};
+pub use crate::tile_rules::{TileRules, ZoomAttributes, ZoomRank};
 pub use crate::vector::DEFAULT_BYTE_LIMIT;
 
 /// What can go wrong.
@@ -138,9 +146,9 @@ impl Default for VectorOptions {
     }
 }
 
-/// Makes a vector tile with one layer for each collection that shows something.
+/// Makes a vector tile of the layers that show something, in the order given.
 ///
-/// Layers are named by the ids of their collections and come in the order given.
+/// Layers are named by the ids of their collections.
 /// Coordinates are 4096 to a side, and geometry reaches 64 of them over the edge.
 /// Every polygon is valid and turns as MVT 2.1 wants it.
 ///
@@ -149,17 +157,17 @@ impl Default for VectorOptions {
 /// [`Error::NoSuchTile`] if the set has no such tile; else those of reading and
 /// transforming.
 pub fn vector_tile(
-    collections: &[CollectionView],
+    layers: &[TileLayer],
     tms: &TileMatrixSet,
     tile: TileCoord,
     options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
-    tile_within_limit(collections, tms, tile, options, None)
+    tile_within_limit(layers, tms, tile, options, None)
 }
 
 /// As [`vector_tile`], when it is known that the tile is `first` before anything is given up.
 fn tile_within_limit(
-    collections: &[CollectionView],
+    layers: &[TileLayer],
     tms: &TileMatrixSet,
     tile: TileCoord,
     options: &VectorOptions,
@@ -169,94 +177,50 @@ fn tile_within_limit(
         tms: tms.id.clone(),
         tile,
     };
-    let ways = match collections.first() {
-        Some(first) => ways(first.crs_code(), tms)?,
-        None => None,
-    };
     let level = Level::of(tms, tile.z()).ok_or_else(no_such_tile)?;
-    let place = Place {
-        forward: ways.as_ref().map(|(forward, _)| forward),
-        level: &level,
-        tile: [tile.x(), tile.y()],
-    };
+    let address = [tile.x(), tile.y()];
     let tile_bounds = level
-        .has(place.tile)
-        .then(|| level.bounds(place.tile))
+        .has(address)
+        .then(|| level.bounds(address))
         .flatten()
         .ok_or_else(no_such_tile)?;
-    // The box to ask each collection for, in the twin's CRS.
+    let ways = layers
+        .iter()
+        .map(|layer| ways(layer.collection.crs_code(), tms));
+    let ways = ways.collect::<Result<Vec<_>, _>>()?;
+    // The box to ask each collection for, in its CRS.
     let mut queries = Vec::new();
-    for collection in collections {
-        let Some(all) = &collection.meta().bounds else {
+    for (layer, ways) in layers.iter().zip(&ways) {
+        let Some(all) = &layer.collection.meta().bounds else {
             continue;
         };
-        let query = match &ways {
+        let query = match ways {
             None => Some(tile_bounds),
             Some((forward, back)) => query_box(all, &tile_bounds, level.unit, forward, back),
         };
-        queries.extend(query.filter(|q| q.intersects(all)).map(|q| (collection, q)));
+        let place = Place {
+            forward: ways.as_ref().map(|(forward, _)| forward),
+            level: &level,
+            tile: address,
+        };
+        let query = query.filter(|query| query.intersects(all));
+        queries.extend(query.map(|query| (layer, place, query)));
     }
     vector::within_limit(level.tolerance(), options.byte_limit, first, |tolerance| {
-        let mut layers = Vec::new();
-        for (collection, query) in &queries {
-            let mut layer = LayerBuilder::new(collection.meta(), place, tolerance);
-            for feature in collection.within(query)? {
+        let mut built = Vec::new();
+        for &(layer, place, query) in &queries {
+            let mut builder = LayerBuilder::new(layer, place, tolerance);
+            for feature in layer.collection.within(&query)? {
                 let mut feature = feature?;
                 if options.polygons == Polygons::LabelPoints {
                     label::stand_in(&mut feature);
                 }
-                layer.add(&feature);
+                builder.add(&feature);
             }
-            layers.push(layer);
+            built.push(builder);
         }
-        Ok(layers)
+        Ok(built)
     })
-}
-
-/// Returns the twin's box of what a tile shows of a collection; none if they lie
-/// apart.
-///
-/// A tile can be larger than the area for which the twin's CRS is meant, up to
-/// the whole world. So the tile's box is cut to the collection's before it is
-/// transformed; and where even that fails, all of the collection is asked for.
-///
-/// There and back, coordinates change in their last digits: `slack`, in the set's
-/// units, keeps what lies on the very edge.
-fn query_box(
-    all: &Bounds,
-    tile: &Bounds,
-    slack: f64,
-    forward: &Transform,
-    back: &Transform,
-) -> Option<Bounds> {
-    let Ok(all_in_tms) = forward.bounds(all) else {
-        return Some(*all);
-    };
-    let all_in_tms = all_in_tms.expanded(slack);
-    if !all_in_tms.intersects(tile) {
-        return None;
-    }
-    let common = Bounds::new(
-        tile.min_x().max(all_in_tms.min_x()),
-        tile.min_y().max(all_in_tms.min_y()),
-        tile.max_x().min(all_in_tms.max_x()),
-        tile.max_y().min(all_in_tms.max_y()),
-    );
-    common
-        .ok()
-        .and_then(|common| back.bounds(&common).ok())
-        .or(Some(*all))
-}
-
-/// The ways from the twin's CRS to the set's, and back; none if they are the same.
-fn ways(twin_crs: &str, tms: &TileMatrixSet) -> Result<Option<(Transform, Transform)>, Error> {
-    let twin_crs = Crs::from_code(twin_crs)?;
-    let forward = Transform::new(&twin_crs, &tms.crs)?;
-    if forward.is_identity() {
-        return Ok(None);
-    }
-    let back = Transform::new(&tms.crs, &twin_crs)?;
-    Ok(Some((forward, back)))
 }
 
 /// Compresses with gzip, the same bytes every time.

@@ -5,10 +5,11 @@ use image::ExtendedColorType;
 use model::{Bounds, Grid, TileCoord};
 use store::{HeightKind, SurveyView};
 
+use crate::Error;
+use crate::boxes::ways;
 use crate::format::ImageFormat;
 use crate::positions::{PixelGrid, PixelRect};
 use crate::relief::slopes;
-use crate::{Error, ways};
 
 /// Largest side of an image, in pixels: four times the tiles of usual clients at
 /// twice their resolution. A request cannot make us hold more than some 100 MB.

@@ -19,6 +19,31 @@ pub(crate) struct Shown {
     pub(crate) pixels: f64,
 }
 
+/// How finely features are drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Detail {
+    /// How far lines and borders may move, in tile units.
+    pub(crate) tolerance: f64,
+    /// Whether dust is thinned, see [`Shaper::polygons`].
+    pub(crate) thins_dust: bool,
+}
+
+impl Detail {
+    /// For features that were made for their level: they are drawn as they are.
+    pub(crate) const OF_LEVEL: Detail = Detail {
+        tolerance: 0.0,
+        thins_dust: false,
+    };
+
+    /// For features as they were delivered.
+    pub(crate) fn of_delivered(tolerance: f64) -> Detail {
+        Detail {
+            tolerance,
+            thins_dust: true,
+        }
+    }
+}
+
 /// Gets what a tile shows of a feature, as commands of MVT.
 pub(crate) type Emit<'e> = &'e mut dyn FnMut(Tile, Shown, &[u8]);
 
@@ -121,7 +146,7 @@ impl Pieces {
 
 impl Shaper {
     /// Calls `emit` for each of `tiles` that shows something of a feature, and for each kind:
-    /// points, lines, polygons. Lines move by at most `tolerance` tile units.
+    /// points, lines, polygons.
     ///
     /// `chance` is the feature's own number over 0 and up to 1, the same in all tiles.
     pub(crate) fn shape(
@@ -130,12 +155,12 @@ impl Shaper {
         chance: f64,
         level: &Level,
         tiles: &Tiles,
-        tolerance: f64,
+        detail: Detail,
         emit: Emit<'_>,
     ) {
         self.points(parts, level, tiles, emit);
-        self.lines(parts, level, tiles, tolerance, emit);
-        self.polygons(parts, chance, level, tiles, tolerance, emit);
+        self.lines(parts, level, tiles, detail.tolerance, emit);
+        self.polygons(parts, chance, level, tiles, detail, emit);
     }
 
     /// Points outside the buffer are left out, and so are repeated ones.
@@ -271,7 +296,7 @@ impl Shaper {
         chance: f64,
         level: &Level,
         tiles: &Tiles,
-        tolerance: f64,
+        detail: Detail,
         emit: Emit<'_>,
     ) {
         if parts.rings().len() == 0 {
@@ -294,12 +319,12 @@ impl Shaper {
         let pixels = area.max(0.0) / (PIXEL * PIXEL);
         let narrow = (0..2).all(|axis| around.max[axis] - around.min[axis] < DUST_WIDTH);
         self.pieces.clear();
-        if pixels < 1.0 && narrow {
+        if detail.thins_dust && pixels < 1.0 && narrow {
             if pixels >= chance {
                 self.dust(&around, level, tiles);
             }
         } else {
-            self.cut_rings(parts, level, &touched, tolerance);
+            self.cut_rings(parts, level, &touched, detail.tolerance);
         }
         let points = std::mem::take(&mut self.pieces.points);
         for pieces in self.pieces.by_tile() {

@@ -2,14 +2,15 @@
 //! up when it grows too large.
 
 use geodesy::Transform;
-use model::{Collection, Column, ColumnKind, DataOrigin, Feature, FeatureId, Schema, Value};
+use model::{Column, ColumnKind, DataOrigin, Feature, FeatureId, Schema, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::VectorTile;
+use crate::layers::TileLayer;
 use crate::level::{EXTENT, Level, PIXEL, Tile, Tiles};
 use crate::mvt::{GeometryType, Layer};
 use crate::parts::Parts;
-use crate::shapes::Shaper;
+use crate::shapes::{Detail, Shaper};
 
 /// Most bytes of a tile before compression: the limit that tippecanoe made
 /// customary. Phones stall on larger ones.
@@ -39,7 +40,8 @@ const LABEL_COLUMNS: [&str; 10] = [
 pub(crate) struct LayerBuilder<'a> {
     layer: Layer,
     place: Place<'a>,
-    tolerance: f64,
+    detail: Detail,
+    columns: Option<&'a [usize]>,
     parts: Parts,
     shaper: Shaper,
     /// Features below this importance are not collected.
@@ -61,8 +63,10 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> LayerBuilder<'a> {
-    /// Starts the layer of a collection, in which lines may move by `tolerance` tile units.
-    pub(crate) fn new(meta: &Collection, place: Place<'a>, tolerance: f64) -> LayerBuilder<'a> {
+    /// Starts a layer. Of features as they were delivered lines may move by `tolerance` tile
+    /// units.
+    pub(crate) fn new(of: &'a TileLayer, place: Place<'a>, tolerance: f64) -> LayerBuilder<'a> {
+        let meta = of.collection.meta();
         let schema = &meta.schema;
         let mut keys: Vec<String> = schema.columns.iter().map(|c| c.name.clone()).collect();
         let mut essential = vec![DataOrigin::ATTRIBUTE.to_owned()];
@@ -75,7 +79,8 @@ impl<'a> LayerBuilder<'a> {
         LayerBuilder {
             layer: Layer::new(meta.id.as_str(), EXTENT, keys),
             place,
-            tolerance,
+            detail: of.detail(tolerance),
+            columns: of.columns.as_deref(),
             parts: Parts::default(),
             shaper: Shaper::default(),
             floor: 0.0,
@@ -104,20 +109,21 @@ impl<'a> LayerBuilder<'a> {
         let chance = chance(id);
         let origin_key = feature.values.len() as u32;
         let origin = self.origin.as_ref();
+        let columns = self.columns;
         let (layer, floor, left_out) = (&mut self.layer, self.floor, &mut self.left_out);
         self.shaper.shape(
             &self.parts,
             chance,
             level,
             &Tiles::one(tile),
-            self.tolerance,
+            self.detail,
             &mut |_, shown, geometry| {
                 let importance = shown.pixels / chance;
                 if importance < floor {
                     *left_out += 1;
                     return;
                 }
-                let values = (0..).zip(&feature.values);
+                let values = chosen(&feature.values, columns);
                 let values = values.chain(origin.map(|origin| (origin_key, origin)));
                 layer.push(id, shown.kind, importance, geometry, values);
             },
@@ -136,7 +142,7 @@ impl<'a> LayerBuilder<'a> {
         values: &[Value],
     ) {
         let origin_key = values.len() as u32;
-        let values = (0..).zip(values);
+        let values = chosen(values, self.columns);
         let values = values.chain(self.origin.iter().map(|origin| (origin_key, origin)));
         self.layer.push(id.get(), kind, 0.0, geometry, values);
     }
@@ -160,6 +166,17 @@ impl<'a> LayerBuilder<'a> {
         self.layer.shed(self.floor);
         self.left_out += before - self.layer.len();
     }
+}
+
+/// The values of the columns that a tile carries, all if none are named, by place.
+fn chosen<'v>(
+    values: &'v [Value],
+    columns: Option<&'v [usize]>,
+) -> impl Iterator<Item = (u32, &'v Value)> {
+    let all = columns.is_none().then(|| (0..).zip(values));
+    let some = columns.into_iter().flatten();
+    let some = some.filter_map(|&place| Some((place as u32, values.get(place)?)));
+    all.into_iter().flatten().chain(some)
 }
 
 /// Returns the tile of the layers that `build` collects when lines may move by a

@@ -1,6 +1,8 @@
 //! `tvilling tile`: every tile of collections in one tile matrix set, into the twin or into
 //! one archive.
 
+mod explain;
+
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use store::{
     ArchiveFormat, CollectionView, PyramidDescription, PyramidSummary, PyramidWriter, Twin,
 };
-use tiler::{BuiltTile, PyramidOptions, VectorOptions};
+use tiler::{BuiltTile, PyramidLayer, PyramidOptions, VectorOptions};
 
 use crate::arguments::Tile;
 use crate::output;
@@ -33,9 +35,12 @@ pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
     let work = Work {
         tms,
-        name: &configuration.settings.name,
+        settings: &configuration.settings,
         options: &options,
     };
+    if let Some(address) = options.explain {
+        return explain::run(&work, &twin, address, json);
+    }
     match out {
         Some(out) => into_file(&work, &twin, &out, json),
         None => into_twin(&work, &twin, json),
@@ -162,8 +167,7 @@ fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<
 /// What is the same for all pyramids of one run.
 struct Work<'a> {
     tms: &'static TileMatrixSet,
-    /// The twin's name, which maps must show.
-    name: &'a str,
+    settings: &'a server::Settings,
     options: &'a Tile,
 }
 
@@ -243,6 +247,19 @@ impl Work<'_> {
         Ok(first..=last)
     }
 
+    /// The collections with what the operator says of their tiles.
+    fn layers(&self, collections: &[CollectionView]) -> Vec<PyramidLayer> {
+        let settings = &self.settings.collections;
+        let of = |collection: &CollectionView| PyramidLayer {
+            collection: collection.clone(),
+            rules: settings
+                .get(&collection.meta().id)
+                .map(|of| of.tiles.clone())
+                .unwrap_or_default(),
+        };
+        collections.iter().map(of).collect()
+    }
+
     fn describe(
         &self,
         collections: &[CollectionView],
@@ -261,7 +278,8 @@ impl Work<'_> {
             levels.clone(),
             lonlat.to_array(),
         );
-        described.attribution = Some(self.name.to_owned());
+        // Maps must show whose data they are.
+        described.attribution = Some(self.settings.name.clone());
         described.byte_limit = VectorOptions::default().byte_limit;
         Ok(described)
     }
@@ -295,7 +313,7 @@ impl Work<'_> {
             Ok(())
         };
         let built = tiler::build_pyramid::<Failure>(
-            collections,
+            &self.layers(collections),
             self.tms,
             &options,
             scratch,

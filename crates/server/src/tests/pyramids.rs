@@ -7,7 +7,7 @@ use fixtures::{Town, id};
 use geodesy::TileMatrixSet;
 use model::{Access, TileCoord};
 use store::{CollectionView, PyramidDescription, PyramidWriter, Twin};
-use tiler::{PyramidOptions, VectorOptions};
+use tiler::{PyramidLayer, PyramidOptions, TileRules, VectorOptions};
 
 use super::{ServedTown, middle, put_streets, tile_at, town};
 
@@ -50,7 +50,15 @@ pub(super) fn build(town: &Town, name: &str, tms: &str, levels: RangeInclusive<u
             Ok::<_, tiler::Error>(())
         };
         let folder = town.path();
-        tiler::build_pyramid(collections, tms, &options, folder, &mut |_| {}, &mut sink).unwrap();
+        let layers = collections.iter().map(|collection| PyramidLayer {
+            collection: collection.clone(),
+            rules: TileRules {
+                as_delivered: true,
+                ..TileRules::default()
+            },
+        });
+        let layers: Vec<PyramidLayer> = layers.collect();
+        tiler::build_pyramid(&layers, tms, &options, folder, &mut |_| {}, &mut sink).unwrap();
     });
 }
 

@@ -14,7 +14,7 @@ use axum::response::Response;
 use geodesy::TileMatrixSet;
 use model::{GeometryKind, TileCoord};
 use store::CollectionView;
-use tiler::Polygons;
+use tiler::{Polygons, TileRules};
 
 use crate::app::App;
 use crate::cache::{TileKey, content_hash};
@@ -234,8 +234,15 @@ async fn vector_tile(
         byte_limit: app.limits().vector_tile_bytes,
         polygons,
     };
+    let rules = collections
+        .iter()
+        .map(|c| rules_of(app, c))
+        .collect::<Vec<_>>();
     let make = app.compute(move || {
-        let made = tiler::vector_tile(&collections, tms, tile, &options)?;
+        let layers = rules.iter().zip(&collections);
+        let layers = layers.filter_map(|(rules, c)| rules.layer_at(c, tms, tile.z()).transpose());
+        let layers = layers.collect::<Result<Vec<_>, _>>()?;
+        let made = tiler::vector_tile(&layers, tms, tile, &options)?;
         if made.bytes.is_empty() {
             return Ok(None);
         }
@@ -247,6 +254,12 @@ async fn vector_tile(
         Some(content) => caller.answer(content.clone(), Caching::Minute).await,
         None => Ok(caller.empty_tile()),
     }
+}
+
+/// What the operator says of a collection's tiles.
+fn rules_of(app: &App, collection: &CollectionView) -> TileRules {
+    let settings = app.settings().collections.get(&collection.meta().id);
+    settings.map(|of| of.tiles.clone()).unwrap_or_default()
 }
 
 fn sacrifices_header(sacrifices: &[String]) -> Option<(HeaderName, HeaderValue)> {

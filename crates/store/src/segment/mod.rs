@@ -71,6 +71,7 @@ mod tests {
             name: "things",
             schema: &schema,
             crs_code: "EPSG:3006",
+            is_durable: true,
         };
         write(&dir.join("s"), &layer, features.clone(), &mut Vec::new()).unwrap();
         features

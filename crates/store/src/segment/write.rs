@@ -35,6 +35,17 @@ pub(crate) struct Layer<'a> {
     pub(crate) schema: &'a Schema,
     /// CRS of the coordinates.
     pub(crate) crs_code: &'a str,
+    /// Whether its files must outlive a loss of power.
+    pub(crate) is_durable: bool,
+}
+
+impl Layer<'_> {
+    fn settle(&self, file: &File) -> io::Result<()> {
+        if self.is_durable {
+            file.sync_all()?;
+        }
+        Ok(())
+    }
 }
 
 /// The files of a segment that has been written, and what is in it.
@@ -51,7 +62,7 @@ pub(crate) struct Written {
 }
 
 /// Writes a segment of at least one feature to `STEM.fgb`, `STEM-rows.fgb` and
-/// `STEM.ids`, and makes the files durable. `stem` is a path. Each file is named to `staged` before it is made.
+/// `STEM.ids`. `stem` is a path. Each file is named to `staged` before it is made.
 ///
 /// # Errors
 ///
@@ -95,7 +106,7 @@ pub(crate) fn write(
     let write_ids = || {
         let mut file = File::create_new(&ids_path)?;
         file.write_all(&ids::encode(&entries))?;
-        file.sync_all()
+        layer.settle(&file)
     };
     write_ids().map_err(Error::io(&ids_path))?;
     Ok(Written {
@@ -234,7 +245,7 @@ fn write_places(
     }
     file.seek(SeekFrom::Start(header.len() as u64))?;
     file.write_all(&tree.pack(&leaves))?;
-    file.into_inner()?.sync_all()
+    layer.settle(&file.into_inner()?)
 }
 
 fn write_rows(
@@ -260,7 +271,7 @@ fn write_rows(
         entries.push((row.id, Position { in_rows, offset }));
         offset += bytes.len() as u64;
     }
-    file.into_inner()?.sync_all()
+    layer.settle(&file.into_inner()?)
 }
 
 /// Room to encode features in, one at a time.

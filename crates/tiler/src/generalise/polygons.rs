@@ -18,6 +18,9 @@ use crate::generalise::rules::Rules;
 use crate::generalise::united::{mended, united};
 use crate::generalise::{LevelFeature, common_values, in_order, polygons_of};
 
+/// Of each polygon its rings, the exterior first.
+type Polygons = Vec<Vec<Vec<Node>>>;
+
 /// A feature's polygons.
 pub(crate) struct Shape<'a> {
     pub(crate) feature: &'a Feature,
@@ -95,16 +98,39 @@ pub(crate) fn simplify(
     }
 }
 
-/// Whether the polygons among features are a coverage.
+/// Whether the polygons among features are a coverage, judged by those around their middle.
 pub(crate) fn are_coverage(features: &[Feature], rules: &Rules) -> bool {
-    let polygons: Vec<_> = in_order(features)
+    /// Polygons that are looked at: enough to tell, few enough to cost nothing.
+    const SAMPLE: usize = 2000;
+    let mut polygons: Vec<(Node, &Feature, Polygons)> = in_order(features)
         .into_iter()
-        .filter_map(|feature| match feature.geometry.as_ref()? {
-            Geometry::Polygon(one) => Some((feature, polygons_of([one])?)),
-            Geometry::MultiPolygon(many) => Some((feature, polygons_of(&many.0)?)),
-            _ => None,
+        .filter_map(|feature| {
+            let polygons = match feature.geometry.as_ref()? {
+                Geometry::Polygon(one) => polygons_of([one])?,
+                Geometry::MultiPolygon(many) => polygons_of(&many.0)?,
+                _ => return None,
+            };
+            let corner = *polygons.first()?.first()?.first()?;
+            Some((corner, feature, polygons))
         })
         .collect();
+    if polygons.len() > SAMPLE {
+        let middle = [0, 1].map(|i| {
+            let mut along: Vec<i64> = polygons.iter().map(|(corner, ..)| corner[i]).collect();
+            let half = along.len() / 2;
+            *along.select_nth_unstable(half).1
+        });
+        let distance = |corner: &Node| {
+            let apart = |i: usize| (corner[i].saturating_sub(middle[i])).saturating_abs();
+            apart(0).max(apart(1))
+        };
+        polygons.select_nth_unstable_by_key(SAMPLE, |(corner, feature, _)| {
+            (distance(corner), feature.id)
+        });
+        polygons.truncate(SAMPLE);
+        polygons.sort_by_key(|(_, feature, _)| feature.id);
+    }
+    let polygons: Vec<_> = polygons.into_iter().map(|(_, f, p)| (f, p)).collect();
     is_coverage(&shapes_of(&polygons, rules, &mut Fates::default()))
 }
 

@@ -173,7 +173,7 @@ impl Rules {
     ///
     /// - columns of few values, each shared by many features, are classes;
     /// - a column of numbers by a usual name, such as `rang` or `befolkning`, is the rank;
-    /// - polygons are a coverage if they lie side by side.
+    /// - polygons are a coverage if those around their middle lie side by side.
     ///
     /// To be found once, and then kept: a level made in parts needs the same for each.
     pub fn automatic(schema: &Schema, features: &[Feature]) -> Rules {

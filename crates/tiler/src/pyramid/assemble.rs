@@ -2,14 +2,14 @@
 
 use geodesy::TileMatrixSet;
 use model::Value;
-use store::CollectionView;
 
 use super::order::Order;
 use super::runs::{Merge, Runs, TilePieces};
+use super::sources::Source;
 use super::{BuiltTile, PyramidOptions, PyramidSummary, threads};
 use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
-use crate::{Error, VectorTile, gzip, tile_within_limit};
+use crate::{Error, TileLayer, VectorTile, gzip, tile_within_limit};
 
 /// Pieces that are written as tiles at once, in bytes and in tiles, for each thread: many
 /// enough that nobody waits, few enough to fit into the cache of a small machine.
@@ -18,7 +18,7 @@ const BATCH_TILES: usize = 512;
 
 /// What a pyramid is made of.
 struct Assembler<'a> {
-    collections: &'a [CollectionView],
+    sources: &'a [Source],
     tms: &'a TileMatrixSet,
     options: &'a PyramidOptions,
     order: Order,
@@ -26,7 +26,7 @@ struct Assembler<'a> {
 
 /// Gives `sink` the tiles of all pieces, in their order.
 pub(super) fn all<E: From<Error> + Send>(
-    collections: &[CollectionView],
+    sources: &[Source],
     tms: &TileMatrixSet,
     options: &PyramidOptions,
     order: Order,
@@ -35,7 +35,7 @@ pub(super) fn all<E: From<Error> + Send>(
     sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
 ) -> Result<(), E> {
     let assembler = Assembler {
-        collections,
+        sources,
         tms,
         options,
         order,
@@ -89,7 +89,9 @@ impl Assembler<'_> {
             },
             // What has to be given up is weighed in one place.
             first => {
-                tile_within_limit(self.collections, self.tms, tile, &self.options.tile, first)?
+                let layers = self.sources.iter().filter_map(|s| s.layer_at(tile.z()));
+                let layers: Vec<TileLayer> = layers.cloned().collect();
+                tile_within_limit(&layers, self.tms, tile, &self.options.tile, first)?
             }
         };
         Ok((!bytes.is_empty()).then(|| {
@@ -116,18 +118,21 @@ impl Assembler<'_> {
         let mut values: Vec<Value> = Vec::new();
         let mut current: Option<(u16, LayerBuilder<'_>)> = None;
         for (key, geometry) in pieces.iter() {
-            let collection = &self.collections[usize::from(key.layer)];
+            let source = &self.sources[usize::from(key.source)];
             let builder = match &mut current {
-                Some((layer, builder)) if *layer == key.layer => builder,
+                Some((number, builder)) if *number == key.source => builder,
                 _ => {
                     if let Some((_, builder)) = &current {
                         builder.write_all(&mut bytes);
                     }
-                    let builder = LayerBuilder::new(collection.meta(), place, 0.0);
-                    &mut current.insert((key.layer, builder)).1
+                    let Some(layer) = source.layer_at(tile.z()) else {
+                        continue;
+                    };
+                    let builder = LayerBuilder::new(layer, place, 0.0);
+                    &mut current.insert((key.source, builder)).1
                 }
             };
-            let id = collection.values_at(key.place, &mut values)?;
+            let id = source.collection.values_at(key.place, &mut values)?;
             builder.push(id, key.kind, geometry, &values);
         }
         if let Some((_, builder)) = &current {

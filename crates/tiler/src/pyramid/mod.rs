@@ -1,6 +1,7 @@
 //! All tiles of some levels at once.
 //!
-//! Each feature is read and projected once and cut into the tiles of every level (`cut`).
+//! What levels show of many small things is made first (`sources`). Then each feature is read
+//! and projected once and cut into the tiles of its levels (`cut`).
 //! Its pieces are sorted by tile, on disk where they do not fit into memory (`runs`), and
 //! each tile is written of its own (`assemble`). What comes out is, to the byte, what
 //! [`vector_tile`](crate::vector_tile) gives for the same address, on any number of threads.
@@ -9,8 +10,10 @@
 
 mod assemble;
 mod cut;
+mod explain;
 mod order;
 mod runs;
+mod sources;
 mod threads;
 
 use std::ops::RangeInclusive;
@@ -20,8 +23,9 @@ use geodesy::TileMatrixSet;
 use model::TileCoord;
 use store::CollectionView;
 
-use crate::{Error, VectorOptions};
+use crate::{Error, TileRules, VectorOptions};
 use cut::Cutter;
+pub use explain::{Explanation, LevelMade, explain};
 use order::Order;
 use runs::Runs;
 
@@ -31,6 +35,15 @@ const FEATURES_PER_TASK: usize = 1024;
 
 /// Tasks that are begun before their pieces are put away, for each thread.
 const TASKS_PER_THREAD: usize = 4;
+
+/// A collection of a pyramid, which gets a layer of its name in each tile.
+#[derive(Debug, Clone)]
+pub struct PyramidLayer {
+    /// The collection.
+    pub collection: CollectionView,
+    /// How its levels are made.
+    pub rules: TileRules,
+}
 
 /// How a pyramid is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,15 +82,19 @@ pub struct PyramidSummary {
 /// Makes all tiles of some levels that show something, and gives them to `sink` level by
 /// level, and within a level along PMTiles' Hilbert curve.
 ///
+/// The last level shows features as they were delivered, the others as their rules say.
+///
 /// What waits for its tile lies in a temporary file in `scratch` when it takes more than
-/// `options.memory_bytes`. `progress` is told how many features more were cut.
+/// `options.memory_bytes`, and what was made for levels always does. `progress` is told how
+/// many features more of those delivered were cut.
 ///
 /// # Errors
 ///
-/// The first that `sink` returns; [`Error::NoSuchLevel`]; else those of reading, of
-/// transforming and of the temporary file.
+/// The first that `sink` returns; [`Error::NoSuchLevel`]; [`Error::Refused`] if rules name a
+/// column that a collection does not have; else those of reading, of transforming and of
+/// temporary files.
 pub fn build_pyramid<E: From<Error> + Send>(
-    collections: &[CollectionView],
+    layers: &[PyramidLayer],
     tms: &TileMatrixSet,
     options: &PyramidOptions,
     scratch: &Path,
@@ -85,11 +102,17 @@ pub fn build_pyramid<E: From<Error> + Send>(
     sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
 ) -> Result<PyramidSummary, E> {
     let order = Order::of(tms);
-    let cutter = Cutter::new(collections, tms, options, order)?;
+    let sources = sources::all(layers, tms, options, order, scratch)?;
+    let cutter = Cutter {
+        polygons: options.tile.polygons,
+        order,
+    };
     let mut runs = Runs::new(scratch, options.memory_bytes);
     let mut summary = PyramidSummary::default();
-    for (layer, collection) in collections.iter().enumerate() {
-        let mut places = collection.places().map_err(Error::from)?;
+    for (number, source) in sources.iter().enumerate() {
+        let number = u16::try_from(number).map_err(|_| too_many())?;
+        let is_delivered = source.levels.iter().any(|of| !of.layer.is_level);
+        let mut places = source.collection.places().map_err(Error::from)?;
         loop {
             let mut tasks = Vec::new();
             while tasks.len() < threads::count() * TASKS_PER_THREAD {
@@ -104,17 +127,21 @@ pub fn build_pyramid<E: From<Error> + Send>(
                 break;
             }
             let count: usize = tasks.iter().map(Vec::len).sum();
-            let cut = threads::map(tasks, |places| {
-                cutter.cut(layer as u16, collection, &places)
-            });
+            let cut = threads::map(tasks, |places| cutter.cut(number, source, &places));
             for pieces in cut {
                 let pieces = pieces?;
                 summary.out_of_domain += pieces.out_of_domain;
                 runs.add(pieces)?;
             }
-            progress(count as u64);
+            if is_delivered {
+                progress(count as u64);
+            }
         }
     }
-    assemble::all(collections, tms, options, order, runs, &mut summary, sink)?;
+    assemble::all(&sources, tms, options, order, runs, &mut summary, sink)?;
     Ok(summary)
+}
+
+fn too_many() -> Error {
+    Error::Refused("a pyramid has room for some thousand collections: choose some".to_owned())
 }

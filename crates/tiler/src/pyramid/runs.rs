@@ -28,8 +28,8 @@ const HEAD_BYTES: usize = 8 + 8 + 2 + 1 + 4;
 pub(super) struct Key {
     /// Number of the tile.
     pub(super) tile: u64,
-    /// Number of the collection.
-    pub(super) layer: u16,
+    /// Number of what it was cut from.
+    pub(super) source: u16,
     pub(super) place: FeaturePlace,
     pub(super) kind: GeometryType,
 }
@@ -127,13 +127,13 @@ impl Runs {
         for sorted in &self.index {
             let Key {
                 tile,
-                layer,
+                source,
                 place,
                 kind,
             } = sorted.key;
             out.write_all(&tile.to_le_bytes())?;
             out.write_all(&place.to_bits().to_le_bytes())?;
-            out.write_all(&layer.to_le_bytes())?;
+            out.write_all(&source.to_le_bytes())?;
             out.write_all(&[kind as u8])?;
             out.write_all(&sorted.len.to_le_bytes())?;
             out.write_all(self.geometry_of(sorted))?;
@@ -243,13 +243,17 @@ impl Merge {
             tile: first.tile,
             ..TilePieces::default()
         };
-        let (mut layer, mut in_layer) = (first.layer, 0);
+        let (mut source, mut in_layer) = (first.source, 0);
         while let Some(&Reverse((key, number))) = self.next.peek() {
             if key.tile != first.tile {
                 break;
             }
-            in_layer = if key.layer == layer { in_layer + 1 } else { 1 };
-            layer = key.layer;
+            in_layer = if key.source == source {
+                in_layer + 1
+            } else {
+                1
+            };
+            source = key.source;
             if in_layer > FEATURE_LIMIT {
                 pieces.is_overfull = true;
             } else {
@@ -302,7 +306,7 @@ fn read_piece(file: &mut impl Read, geometry: &mut Vec<u8>) -> std::io::Result<O
     }
     let (tile, rest) = split::<8>(&head);
     let (place, rest) = split::<8>(rest);
-    let (layer, rest) = split::<2>(rest);
+    let (source, rest) = split::<2>(rest);
     let (kind, rest) = split::<1>(rest);
     let (len, _) = split::<4>(rest);
     let kind = match kind[0] {
@@ -314,7 +318,7 @@ fn read_piece(file: &mut impl Read, geometry: &mut Vec<u8>) -> std::io::Result<O
     file.read_exact(geometry)?;
     Ok(Some(Key {
         tile: u64::from_le_bytes(tile),
-        layer: u16::from_le_bytes(layer),
+        source: u16::from_le_bytes(source),
         place: FeaturePlace::from_bits(u64::from_le_bytes(place)),
         kind,
     }))

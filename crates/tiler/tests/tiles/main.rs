@@ -6,6 +6,7 @@
 mod decode;
 mod density;
 mod difference;
+mod levels;
 mod pyramid;
 mod raster;
 mod vector;

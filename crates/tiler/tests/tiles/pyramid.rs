@@ -8,9 +8,11 @@ use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{ColumnKind, TileCoord};
 use store::CollectionView;
 use tiler::{
-    BuiltTile, Error, Polygons, PyramidOptions, PyramidSummary, VectorOptions, build_pyramid,
-    vector_tile,
+    BuiltTile, Error, Polygons, PyramidLayer, PyramidOptions, PyramidSummary, TileRules,
+    VectorOptions, build_pyramid,
 };
+
+use crate::vector::vector_tile;
 
 /// A town of some thousand things of every kind, some small, some over many tiles.
 fn things(town: &Town) -> Vec<CollectionView> {
@@ -78,6 +80,18 @@ fn things(town: &Town) -> Vec<CollectionView> {
     ]
 }
 
+/// Collections that every level shows as they were delivered.
+fn as_delivered(collections: &[CollectionView]) -> Vec<PyramidLayer> {
+    let of = |collection: &CollectionView| PyramidLayer {
+        collection: collection.clone(),
+        rules: TileRules {
+            as_delivered: true,
+            ..TileRules::default()
+        },
+    };
+    collections.iter().map(of).collect()
+}
+
 fn build(
     collections: &[CollectionView],
     tms: &TileMatrixSet,
@@ -86,7 +100,7 @@ fn build(
     let folder = tempfile::tempdir().unwrap();
     let (mut tiles, mut cut) = (Vec::new(), 0);
     let summary = build_pyramid::<Error>(
-        collections,
+        &as_delivered(collections),
         tms,
         options,
         folder.path(),
@@ -103,7 +117,7 @@ fn build(
     Ok((tiles, summary))
 }
 
-fn unpacked(gzip: &[u8]) -> Vec<u8> {
+pub(crate) fn unpacked(gzip: &[u8]) -> Vec<u8> {
     let len = u32::from_le_bytes(*gzip.last_chunk::<4>().unwrap());
     let mut bytes = vec![0; len as usize];
     libdeflater::Decompressor::new()
@@ -229,7 +243,7 @@ fn a_level_that_the_set_does_not_have_is_refused_and_an_error_of_the_sink_is_pas
     );
     let folder = tempfile::tempdir().unwrap();
     let error = build_pyramid::<Error>(
-        &collections,
+        &as_delivered(&collections),
         tms,
         &options(0..=2, 1),
         folder.path(),

@@ -7,7 +7,7 @@ use geodesy::{Crs, TileMatrixSet, Transform};
 use model::{ColumnKind, TileCoord, Value};
 use proptest::prelude::*;
 use store::CollectionView;
-use tiler::{Error, Polygons, VectorOptions, VectorTile, vector_tile};
+use tiler::{Error, Polygons, TileLayer, VectorOptions, VectorTile};
 
 use crate::decode::{self, Attribute, Feature, Layer, Shape};
 
@@ -23,6 +23,17 @@ fn tile_at(tms: &TileMatrixSet, z: u8, offset: [f64; 2]) -> TileCoord {
         .xy([ORIGIN[0] + offset[0], ORIGIN[1] + offset[1]])
         .unwrap();
     tms.tile_at(z, point).unwrap()
+}
+
+/// A tile of collections as they were delivered.
+pub(crate) fn vector_tile(
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+    options: &VectorOptions,
+) -> Result<VectorTile, Error> {
+    let layers: Vec<TileLayer> = collections.iter().cloned().map(TileLayer::from).collect();
+    tiler::vector_tile(&layers, tms, tile, options)
 }
 
 fn make(collections: &[CollectionView], tms: &TileMatrixSet, tile: TileCoord) -> VectorTile {

@@ -1,0 +1,136 @@
+//! Why a tile of a pyramid shows what it shows.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use geodesy::TileMatrixSet;
+use model::{CollectionId, FeatureId, TileCoord};
+
+use super::PyramidLayer;
+use super::sources::{Made, Plan};
+use crate::generalise::{Counts, Fate, Report};
+use crate::level::Level;
+use crate::{Error, TileLayer, VectorOptions, VectorTile, boxes, vector_tile};
+
+/// What became of a collection in one tile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The zoom that rules know the level by.
+    pub zoom: i32,
+    /// How its level was made; none if it is not: features are drawn by themselves.
+    pub level: Option<LevelMade>,
+    /// Features, as delivered, whose boxes touch the tile, with what became of each. Empty
+    /// if no level was made.
+    pub fates: Vec<(FeatureId, Fate)>,
+    /// Sums of `fates`.
+    pub counts: Counts,
+    /// Features, as delivered, whose boxes touch the tile.
+    pub touching: usize,
+}
+
+/// By which rules a level was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelMade {
+    /// Columns whose values must agree for features to be merged.
+    pub class: Vec<String>,
+    /// The column that says how important features are.
+    pub rank: Option<String>,
+    /// Whether polygons are treated as a coverage.
+    pub coverage: bool,
+    /// Side of a pixel, in units of the set's CRS.
+    pub pixel: f64,
+}
+
+/// Explains what a tile shows of each layer in a pyramid of `levels`, and makes it.
+///
+/// Layers that show nothing at this level are left out. `scratch` is a folder for temporary
+/// files.
+///
+/// # Errors
+///
+/// As [`build_pyramid`](crate::build_pyramid) and [`vector_tile`](crate::vector_tile).
+pub fn explain(
+    layers: &[PyramidLayer],
+    tms: &TileMatrixSet,
+    levels: &RangeInclusive<u8>,
+    tile: TileCoord,
+    options: &VectorOptions,
+    scratch: &Path,
+) -> Result<(Vec<Explanation>, VectorTile), Error> {
+    let z = tile.z();
+    let level = Level::of(tms, z).ok_or_else(|| Error::NoSuchTile {
+        tms: tms.id.clone(),
+        tile,
+    })?;
+    // Whatever levels there are below, this one is made the same.
+    let last = Level::of(tms, *levels.end()).filter(|_| z < *levels.end());
+    let mut planned = vec![(z, level.clone())];
+    planned.extend(last.map(|last| (*levels.end(), last)));
+    let mut explanations = Vec::new();
+    let mut shown = Vec::new();
+    for layer in layers {
+        let plan = Plan::new(layer, tms, &planned)?;
+        let Some(at) = plan.levels.iter().find(|at| at.z == z) else {
+            continue;
+        };
+        let touching = touching(layer, tms, tile)?;
+        let mut explanation = Explanation {
+            collection: layer.collection.meta().id.clone(),
+            zoom: at.zoom,
+            level: None,
+            fates: Vec::new(),
+            counts: Counts::default(),
+            touching: touching.len(),
+        };
+        let (collection, is_level) = match plan.explained(at, scratch)? {
+            Some((made, rules, report)) => {
+                let schema = &layer.collection.meta().schema;
+                let name = |place: &usize| schema.columns[*place].name.clone();
+                explanation.level = Some(LevelMade {
+                    class: rules.class.iter().map(name).collect(),
+                    rank: rules.rank.as_ref().map(name),
+                    coverage: rules.polygons.coverage.unwrap_or(false),
+                    pixel: report.pixel_m,
+                });
+                let mut fates = report.fates;
+                fates.retain(|(id, _)| touching.binary_search(id).is_ok());
+                let report = Report { fates, ..report };
+                explanation.counts = report.counts();
+                explanation.fates = report.fates;
+                match made {
+                    Made::Features(collection) => (Some(collection), true),
+                    Made::Nothing => (None, true),
+                }
+            }
+            None => (Some(layer.collection.clone()), false),
+        };
+        if let Some(collection) = collection {
+            shown.push(TileLayer {
+                columns: plan.columns_of(&collection, at.zoom),
+                collection,
+                is_level,
+            });
+        }
+        explanations.push(explanation);
+    }
+    let made = vector_tile(&shown, tms, tile, options)?;
+    Ok((explanations, made))
+}
+
+/// Ids of the features whose boxes touch a tile, ascending.
+fn touching(
+    layer: &PyramidLayer,
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+) -> Result<Vec<FeatureId>, Error> {
+    let collection = &layer.collection;
+    let Some(query) = boxes::in_collection(collection, tms, tile)? else {
+        return Ok(Vec::new());
+    };
+    let ids = collection.within(&query)?.map(|feature| Ok(feature?.id));
+    let mut ids = ids.collect::<Result<Vec<_>, Error>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}

@@ -1,0 +1,275 @@
+//! What each level of a pyramid is cut from: the features that were delivered, or those that
+//! were made of them for the level.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use geodesy::{TileMatrixSet, Transform};
+use model::{Column, ColumnKind, Feature, Schema, Value};
+use store::CollectionView;
+
+use super::order::Order;
+use super::{PyramidLayer, PyramidOptions, threads};
+use crate::boxes::ways;
+use crate::generalise::{self, LevelFeature, Report, Rules, generalise};
+use crate::level::{Level, PIXEL};
+use crate::parts::Parts;
+use crate::tile_rules::zoom_of;
+use crate::{Error, TileLayer};
+
+/// Most features of which levels are made. They are held in memory for it, a gigabyte for a
+/// million; levels of more are cut from what was delivered.
+pub(crate) const GENERALISED_MAX: u64 = 2_000_000;
+
+/// The column of a cluster that says how many points it stands for, as map clients know it.
+const POINT_COUNT: &str = "point_count";
+
+/// Features of one collection, and the levels that are cut from them.
+pub(super) struct Source {
+    pub(super) collection: CollectionView,
+    pub(super) forward: Option<Transform>,
+    pub(super) levels: Vec<SourceLevel>,
+}
+
+/// A level as it is cut from a source.
+pub(super) struct SourceLevel {
+    pub(super) z: u8,
+    pub(super) level: Level,
+    pub(super) layer: TileLayer,
+}
+
+impl Source {
+    /// The layer of a level that is cut from here.
+    pub(super) fn layer_at(&self, z: u8) -> Option<&TileLayer> {
+        let of = self.levels.iter().find(|of| of.z == z);
+        of.map(|of| &of.layer)
+    }
+}
+
+/// Returns all sources, layer after layer, after making the features of levels.
+///
+/// # Errors
+///
+/// [`Error::NoSuchLevel`]; else those of reading, transforming and writing to `scratch`.
+pub(super) fn all(
+    layers: &[PyramidLayer],
+    tms: &TileMatrixSet,
+    options: &PyramidOptions,
+    order: Order,
+    scratch: &Path,
+) -> Result<Vec<Source>, Error> {
+    let mut levels = Vec::new();
+    for z in options.levels.clone() {
+        // Levels too deep for a number could be made, but found by nobody.
+        let level = Level::of(tms, z).filter(|_| order.id(z, [0, 0]).is_some());
+        let level = level.ok_or_else(|| Error::NoSuchLevel {
+            tms: tms.id.clone(),
+            z,
+        })?;
+        levels.push((z, level));
+    }
+    let mut sources = Vec::new();
+    for layer in layers {
+        let plan = Plan::new(layer, tms, &levels)?;
+        let made = plan.made(scratch)?;
+        let mut delivered = Vec::new();
+        for (at, made) in plan.levels.iter().zip(made) {
+            let (collection, is_level) = match made {
+                Some(Made::Features(collection)) => (collection, true),
+                Some(Made::Nothing) => continue,
+                None => (layer.collection.clone(), false),
+            };
+            let source_level = SourceLevel {
+                z: at.z,
+                level: at.level.clone(),
+                layer: TileLayer {
+                    columns: plan.columns_of(&collection, at.zoom),
+                    collection: collection.clone(),
+                    is_level,
+                },
+            };
+            if is_level {
+                sources.push(Source {
+                    collection,
+                    forward: None,
+                    levels: vec![source_level],
+                });
+            } else {
+                delivered.push(source_level);
+            }
+        }
+        if !delivered.is_empty() {
+            sources.push(Source {
+                collection: layer.collection.clone(),
+                forward: ways(layer.collection.crs_code(), tms)?.map(|(forward, _)| forward),
+                levels: delivered,
+            });
+        }
+    }
+    Ok(sources)
+}
+
+/// A level of a collection to be made.
+pub(super) struct PlannedLevel {
+    pub(super) z: u8,
+    level: Level,
+    pub(super) zoom: i32,
+}
+
+/// What was made for a level.
+pub(super) enum Made {
+    Features(CollectionView),
+    /// No feature is left.
+    Nothing,
+}
+
+/// How the levels of a collection are made.
+pub(super) struct Plan<'a> {
+    of: &'a PyramidLayer,
+    tms: &'a TileMatrixSet,
+    /// Those that show something.
+    pub(super) levels: Vec<PlannedLevel>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(
+        of: &'a PyramidLayer,
+        tms: &'a TileMatrixSet,
+        levels: &[(u8, Level)],
+    ) -> Result<Plan<'a>, Error> {
+        let mut planned = Vec::new();
+        for (z, level) in levels {
+            let zoom = zoom_of(&of.collection, tms, *z)?;
+            if !of.rules.hides(zoom) {
+                planned.push(PlannedLevel {
+                    z: *z,
+                    level: level.clone(),
+                    zoom,
+                });
+            }
+        }
+        Ok(Plan {
+            of,
+            tms,
+            levels: planned,
+        })
+    }
+
+    fn is_as_delivered(&self) -> bool {
+        let count = self.of.collection.meta().feature_count;
+        self.of.rules.as_delivered || count > GENERALISED_MAX
+    }
+
+    /// Makes the features of all levels but the last, which is cut from what was delivered, as
+    /// all are if the rules say so. One for each level; none where nothing is made.
+    fn made(&self, scratch: &Path) -> Result<Vec<Option<Made>>, Error> {
+        let coarser = self.levels.len().saturating_sub(1);
+        if self.is_as_delivered() || coarser == 0 {
+            return Ok(self.levels.iter().map(|_| None).collect());
+        }
+        let features = features_in_set(&self.of.collection, self.tms)?;
+        let rules = self.of.rules.of_features(&self.of.collection, &features)?;
+        let at = self.levels[..coarser].iter().collect();
+        let made = threads::map(at, |at: &PlannedLevel| {
+            let (rules, level) = self.generalised(at, &features, &rules);
+            self.kept(level.features, &rules, scratch)
+        });
+        let made = made.into_iter().map(|made| made.map(Some));
+        made.chain([Ok(None)]).collect()
+    }
+
+    /// What a level shows of the features, and by which rules.
+    fn generalised(
+        &self,
+        at: &PlannedLevel,
+        features: &[Feature],
+        rules: &Rules,
+    ) -> (Rules, generalise::Level) {
+        let rules = Rules {
+            rank_floors: self.of.rules.rank_floors_at(at.zoom),
+            ..rules.clone()
+        };
+        let level = generalise(features, &rules, at.level.unit * PIXEL);
+        (rules, level)
+    }
+
+    /// Makes one level, and tells by which rules and what became of each feature; none if it
+    /// is cut from what was delivered.
+    pub(super) fn explained(
+        &self,
+        at: &PlannedLevel,
+        scratch: &Path,
+    ) -> Result<Option<(Made, Rules, Report)>, Error> {
+        if self.is_as_delivered() || self.levels.last().is_some_and(|last| last.z == at.z) {
+            return Ok(None);
+        }
+        let features = features_in_set(&self.of.collection, self.tms)?;
+        let rules = self.of.rules.of_features(&self.of.collection, &features)?;
+        let (rules, level) = self.generalised(at, &features, &rules);
+        let made = self.kept(level.features, &rules, scratch)?;
+        Ok(Some((made, rules, level.report)))
+    }
+
+    /// Writes down the features of a level.
+    fn kept(
+        &self,
+        features: Vec<LevelFeature>,
+        rules: &Rules,
+        scratch: &Path,
+    ) -> Result<Made, Error> {
+        let mut schema = self.of.collection.meta().schema.clone();
+        let counts = rules.points.cluster && schema.position(POINT_COUNT).is_none();
+        if counts {
+            schema.columns.push(Column {
+                name: POINT_COUNT.to_owned(),
+                kind: ColumnKind::Integer,
+            });
+        }
+        let of_level = features.into_iter().map(|shown| {
+            let mut feature = shown.feature;
+            if counts {
+                feature
+                    .values
+                    .push(Value::Integer(shown.members.len() as i64));
+            }
+            feature
+        });
+        let crs_code = self.tms.crs.code();
+        let collection = &self.of.collection;
+        let made = collection.with_features(of_level.collect(), &schema, crs_code, scratch)?;
+        Ok(made.map_or(Made::Nothing, Made::Features))
+    }
+
+    /// Which columns tiles of a zoom carry. Clusters always say how many they stand for.
+    pub(super) fn columns_of(&self, shown: &CollectionView, zoom: i32) -> Option<Arc<[usize]>> {
+        let schema: &Schema = &shown.meta().schema;
+        let columns = self.of.rules.columns_at(schema, zoom)?;
+        let count = schema.position(POINT_COUNT);
+        let count = count.filter(|place| !columns.contains(place));
+        Some(columns.iter().copied().chain(count).collect())
+    }
+}
+
+/// All features with a place in the set's CRS, brought to it.
+fn features_in_set(
+    collection: &CollectionView,
+    tms: &TileMatrixSet,
+) -> Result<Vec<Feature>, Error> {
+    let forward = ways(collection.crs_code(), tms)?.map(|(forward, _)| forward);
+    let mut parts = Parts::default();
+    let mut features = Vec::new();
+    for feature in collection.all()? {
+        let mut feature = feature?;
+        let Some(geometry) = &feature.geometry else {
+            continue;
+        };
+        if forward.is_some() {
+            if parts.set(geometry, forward.as_ref()).is_err() {
+                continue;
+            }
+            feature.geometry = parts.to_geometry();
+        }
+        features.push(feature);
+    }
+    Ok(features)
+}

@@ -1,0 +1,204 @@
+//! What an operator can ask of the tiles of a collection, by zoom, and what that comes to at
+//! a level of a tile matrix set.
+//!
+//! Zooms are the levels of WebMercatorQuad, since those are what map makers know. A level of
+//! another set has the zoom whose pixels are nearest in size to its own where the collection
+//! lies.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use geodesy::TileMatrixSet;
+use model::{Feature, Schema};
+use store::CollectionView;
+
+use crate::density::units_in_a_metre;
+use crate::generalise::{RankFloor, Rules};
+use crate::level::{Level, PIXEL};
+use crate::{Error, TileLayer};
+
+/// How tiles show a collection. What is not given is found out from the data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TileRules {
+    /// Whether every level shows what was delivered, each feature by itself, thinned only as
+    /// far as tiles would grow too large.
+    pub as_delivered: bool,
+    /// Nothing is shown at lower zooms.
+    pub min_zoom: Option<u8>,
+    /// The column whose number says how important a feature is.
+    pub rank: Option<String>,
+    /// Which ranks are shown from which zoom on.
+    pub rank_floors: Vec<ZoomRank>,
+    /// Columns whose values must agree for features to be merged.
+    pub class: Option<Vec<String>>,
+    /// How far lines and borders may move, in pixels.
+    pub tolerance_px: Option<f64>,
+    /// One point is shown of each cell of this many pixels.
+    pub spacing_px: Option<f64>,
+    /// Whether one point stands for those of its cell, and says how many they are.
+    pub cluster: bool,
+    /// Whether lines that run against each other are merged, too.
+    pub undirected: bool,
+    /// Lines with a free end are left out when shorter.
+    pub min_length_px: Option<f64>,
+    /// Polygons are dissolved when smaller, in square pixels.
+    pub min_area_px: Option<f64>,
+    /// Whether polygons lie side by side, as parcels do.
+    pub coverage: Option<bool>,
+    /// Which columns tiles carry. Zooms that none names carry all.
+    pub attributes: Vec<ZoomAttributes>,
+}
+
+/// Below `below_zoom`, features of a lower rank are not shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ZoomRank {
+    /// The first zoom that shows them.
+    pub below_zoom: u8,
+    /// The lowest rank that is shown before.
+    pub rank: f64,
+}
+
+/// The columns that tiles of some zooms carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoomAttributes {
+    /// First and last zoom.
+    pub zooms: RangeInclusive<u8>,
+    /// Names of columns.
+    pub columns: Vec<String>,
+}
+
+impl TileRules {
+    /// Returns the collection as a level shows it when each feature is drawn by itself; none
+    /// if the level shows nothing of it. A column that the collection has lost since the rules
+    /// were written is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchLevel`]; those of transforming.
+    pub fn layer_at(
+        &self,
+        collection: &CollectionView,
+        tms: &TileMatrixSet,
+        z: u8,
+    ) -> Result<Option<TileLayer>, Error> {
+        if self.min_zoom.is_none() && self.attributes.is_empty() {
+            return Ok(Some(collection.clone().into()));
+        }
+        let zoom = zoom_of(collection, tms, z)?;
+        if self.hides(zoom) {
+            return Ok(None);
+        }
+        Ok(Some(TileLayer {
+            collection: collection.clone(),
+            is_level: false,
+            columns: self.columns_at(&collection.meta().schema, zoom),
+        }))
+    }
+
+    /// Whether a zoom shows nothing at all.
+    pub(crate) fn hides(&self, zoom: i32) -> bool {
+        self.min_zoom.is_some_and(|first| zoom < i32::from(first))
+    }
+
+    /// Places of the columns that tiles of a zoom carry; all if none.
+    pub(crate) fn columns_at(&self, schema: &Schema, zoom: i32) -> Option<Arc<[usize]>> {
+        let of_zoom = |rule: &&ZoomAttributes| {
+            let (first, last) = (*rule.zooms.start(), *rule.zooms.end());
+            (i32::from(first)..=i32::from(last)).contains(&zoom)
+        };
+        let rule = self.attributes.iter().find(of_zoom)?;
+        let mut places: Vec<usize> = rule
+            .columns
+            .iter()
+            .filter_map(|c| schema.position(c))
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        Some(places.into())
+    }
+
+    /// What all levels of a collection have in common, found out from its features where the
+    /// rules leave it open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if a column is named that the collection does not have.
+    pub(crate) fn of_features(
+        &self,
+        collection: &CollectionView,
+        features: &[Feature],
+    ) -> Result<Rules, Error> {
+        let meta = collection.meta();
+        let place = |name: &String| {
+            meta.schema.position(name).ok_or_else(|| {
+                let known: Vec<&str> = meta
+                    .schema
+                    .columns
+                    .iter()
+                    .map(|c| c.name.as_str())
+                    .collect();
+                Error::Refused(format!(
+                    "collection {}: the rules of its tiles name a column {name:?}, and it has {}",
+                    meta.id,
+                    known.join(", ")
+                ))
+            })
+        };
+        for name in self.attributes.iter().flat_map(|rule| &rule.columns) {
+            place(name)?;
+        }
+        let mut rules = Rules::automatic(&meta.schema, features);
+        if let Some(rank) = &self.rank {
+            rules.rank = Some(place(rank)?);
+        }
+        if let Some(class) = &self.class {
+            rules.class = class.iter().map(place).collect::<Result<_, _>>()?;
+        }
+        let or = |own: Option<f64>, found: f64| own.unwrap_or(found);
+        rules.tolerance_px = or(self.tolerance_px, rules.tolerance_px);
+        rules.points.spacing_px = or(self.spacing_px, rules.points.spacing_px);
+        rules.points.cluster = self.cluster;
+        rules.lines.directed = !self.undirected;
+        rules.lines.min_length_px = or(self.min_length_px, rules.lines.min_length_px);
+        rules.polygons.min_area_px = or(self.min_area_px, rules.polygons.min_area_px);
+        rules.polygons.coverage = self.coverage.or(rules.polygons.coverage);
+        Ok(rules)
+    }
+
+    /// The ranks that a zoom shows.
+    pub(crate) fn rank_floors_at(&self, zoom: i32) -> Vec<RankFloor> {
+        let floors = self.rank_floors.iter();
+        let floors = floors.filter(|floor| zoom < i32::from(floor.below_zoom));
+        let rank = floors.map(|floor| floor.rank).reduce(f64::max);
+        let all = |rank| RankFloor {
+            above_pixel_m: 0.0,
+            rank,
+        };
+        rank.map(all).into_iter().collect()
+    }
+}
+
+/// The zoom of a level where a collection lies.
+pub(crate) fn zoom_of(
+    collection: &CollectionView,
+    tms: &TileMatrixSet,
+    z: u8,
+) -> Result<i32, Error> {
+    const MERCATOR: &str = "WebMercatorQuad";
+    let no_such_level = |tms: &TileMatrixSet, z| Error::NoSuchLevel {
+        tms: tms.id.clone(),
+        z,
+    };
+    let level = Level::of(tms, z).ok_or_else(|| no_such_level(tms, z))?;
+    if tms.id == MERCATOR {
+        return Ok(z.into());
+    }
+    let mercator = TileMatrixSet::by_id(MERCATOR).and_then(|set| Some((set, Level::of(set, 0)?)));
+    let bounds = collection.meta().bounds;
+    let (Some((mercator, world)), Some(bounds)) = (mercator, bounds) else {
+        return Ok(z.into());
+    };
+    let pixel_m = level.unit * PIXEL / units_in_a_metre(collection, tms, &bounds)?;
+    let of_world_m = world.unit * PIXEL / units_in_a_metre(collection, mercator, &bounds)?;
+    Ok((of_world_m / pixel_m).log2().round() as i32)
+}
