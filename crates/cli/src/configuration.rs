@@ -242,12 +242,19 @@ impl Collection {
                 unit: attribute.unit.filter(|unit| !unit.is_empty()),
             });
         let style = self.style;
+        let mut tiles = self.tiles.rules(id)?;
+        tiles.drawn_by = style
+            .ramp
+            .iter()
+            .map(|ramp| ramp.attribute.clone())
+            .collect();
+        tiles.label = self.label.clone();
         Ok(server::CollectionSettings {
             public: self.public,
             title: self.title.map(Into::into),
             attributes: attributes.collect(),
             label: self.label,
-            tiles: self.tiles.rules(id)?,
+            tiles,
             style: server::Style {
                 role: style.role,
                 colour: style.colour,

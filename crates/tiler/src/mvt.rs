@@ -196,6 +196,9 @@ impl Layer {
 
     /// Appends the layer to a tile, with the features of at least this importance
     /// and, of their attributes, those whose key is kept; nothing if no feature is left.
+    ///
+    /// Features come in the order of their ids, so that where they lie in the store, which
+    /// hangs on all others, does not change a tile.
     pub(crate) fn write(&self, floor: f64, keep_key: &dyn Fn(&str) -> bool, tile: &mut Vec<u8>) {
         const UNUSED: u32 = u32::MAX;
         let kept: Vec<bool> = self.keys.iter().map(|key| keep_key(key)).collect();
@@ -209,10 +212,10 @@ impl Layer {
         put_bytes_field(&mut body, 1, self.name.as_bytes());
         let empty_len = body.len();
         let mut tag_bytes = Vec::new();
-        for (record, geometry, tags) in self.features() {
-            if record.importance < floor {
-                continue;
-            }
+        let mut features: Vec<_> = self.features().collect();
+        features.retain(|(record, ..)| record.importance >= floor);
+        features.sort_by_key(|(record, ..)| (record.id, record.kind));
+        for (record, geometry, tags) in features {
             tag_bytes.clear();
             for &[key, value] in tags {
                 let (key, value) = (key as usize, value as usize);

@@ -9,12 +9,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use geodesy::TileMatrixSet;
-use model::{Feature, Schema};
+use model::{Feature, GeometryKind, Schema};
 use store::CollectionView;
 
 use crate::density::units_in_a_metre;
 use crate::generalise::{RankFloor, Rules};
 use crate::level::{Level, PIXEL};
+use crate::vector::label_column;
 use crate::{Error, TileLayer};
 
 /// How tiles show a collection. What is not given is found out from the data.
@@ -47,6 +48,12 @@ pub struct TileRules {
     pub coverage: Option<bool>,
     /// Which columns tiles carry. Zooms that none names carry all.
     pub attributes: Vec<ZoomAttributes>,
+    /// Columns that maps colour features by. Features that differ in one are not merged,
+    /// unless `class` says what is.
+    pub drawn_by: Vec<String>,
+    /// The column that names features on maps. Lines of different names are not merged,
+    /// unless `class` says what is.
+    pub label: Option<String>,
 }
 
 /// Below `below_zoom`, features of a lower rank are not shown.
@@ -151,8 +158,21 @@ impl TileRules {
         if let Some(rank) = &self.rank {
             rules.rank = Some(place(rank)?);
         }
-        if let Some(class) = &self.class {
-            rules.class = class.iter().map(place).collect::<Result<_, _>>()?;
+        match &self.class {
+            Some(class) => rules.class = class.iter().map(place).collect::<Result<_, _>>()?,
+            None => {
+                let mut shown: Vec<&str> = self.drawn_by.iter().map(String::as_str).collect();
+                if meta.schema.geometry == GeometryKind::Line {
+                    let found = label_column(&meta.schema).map(|column| column.name.as_str());
+                    shown.extend(self.label.as_deref().or(found));
+                }
+                let places = shown
+                    .into_iter()
+                    .filter_map(|name| meta.schema.position(name));
+                rules.class.extend(places);
+                rules.class.sort_unstable();
+                rules.class.dedup();
+            }
         }
         let or = |own: Option<f64>, found: f64| own.unwrap_or(found);
         rules.tolerance_px = or(self.tolerance_px, rules.tolerance_px);

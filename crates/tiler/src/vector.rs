@@ -287,7 +287,8 @@ pub(crate) fn chance(id: u64) -> f64 {
     ((xxh3_64(&id.to_le_bytes()) >> 11) as f64 + 1.0) / STEPS
 }
 
-fn label_column(schema: &Schema) -> Option<&Column> {
+/// The column that serves as a label where nobody named one.
+pub(crate) fn label_column(schema: &Schema) -> Option<&Column> {
     LABEL_COLUMNS.iter().find_map(|label| {
         schema
             .columns

@@ -105,6 +105,7 @@ impl Tiles {
             min_area_px: self.min_area_px,
             coverage: self.coverage,
             attributes: attributes.collect(),
+            ..TileRules::default()
         })
     }
 }

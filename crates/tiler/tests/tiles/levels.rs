@@ -257,6 +257,35 @@ fn streets_are_merged_between_their_junctions_and_lose_no_length() {
 }
 
 #[test]
+fn streets_of_different_names_or_colours_are_not_merged() {
+    let town = Town::new("EPSG:3014");
+    let columns = [("namn", ColumnKind::Text), ("skick", ColumnKind::Integer)];
+    let pieces = (0..40_u64).map(|i| {
+        let x = i as f64 * 25.0;
+        let name = format!("{} gatan", i / 10);
+        let values = vec![Value::Text(name), Value::Integer((i / 5) as i64)];
+        feature(i, line(&[[x, 0.0], [x + 25.0, 0.0]]), values)
+    });
+    let streets = town.put(collection("streets", &columns), pieces);
+    let rules = |drawn_by: &[&str], class: Option<&[&str]>| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        TileRules {
+            drawn_by: owned(drawn_by),
+            class: class.map(owned),
+            ..TileRules::default()
+        }
+    };
+    for (rules, merged) in [
+        (rules(&[], None), 4),
+        (rules(&["skick"], None), 8),
+        (rules(&["skick"], Some(&[])), 1),
+    ] {
+        let tiles = build(&[layer(&streets, rules)], set("WebMercatorQuad"), 13..=14).unwrap();
+        assert_eq!(level(&tiles, 13).len(), merged);
+    }
+}
+
+#[test]
 fn what_rules_hide_is_hidden_and_what_they_carry_is_carried_in_any_set() {
     let town = Town::new("EPSG:3014");
     let trees = trees(&town);
