@@ -24,5 +24,5 @@ mod transform;
 pub use crs::{AxisOrder, Crs, Error};
 pub use geocentric::ecef_from_lonlat;
 pub use geoid::Geoid;
-pub use tms::{TileMatrix, TileMatrixSet};
+pub use tms::{TileMatrix, TileMatrixSet, TileMatrixSets};
 pub use transform::Transform;

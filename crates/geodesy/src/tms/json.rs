@@ -81,9 +81,10 @@ impl TileMatrixSet {
         let id = set["id"].as_str().unwrap_or_default().to_owned();
         let bad = |reason: String| bad(if id.is_empty() { "(no id)" } else { &id }, reason);
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if !(1..=64).contains(&id.len()) || !id.bytes().all(is_plain) {
-            let reason = "its id must be 1 to 64 letters, digits, '_', '-' or '.', \
-                          since it stands in URLs";
+        let is_name = (1..=64).contains(&id.len()) && id.bytes().all(is_plain);
+        if !is_name || id.starts_with('.') {
+            let reason = "its id must be 1 to 64 letters, digits, '_', '-' or '.', the first \
+                          no dot, since it stands in URLs and names of files";
             return Err(bad(reason.to_owned()));
         }
         let crs = crs_of(&set["crs"]).map_err(&bad)?;

@@ -5,6 +5,7 @@
 
 mod built_in;
 mod json;
+mod sets;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use model::{Bounds, TileCoord};
 
 use crate::Crs;
 use built_in::built_in;
+
+pub use sets::TileMatrixSets;
 
 /// Side of a standardised rendering pixel in metres (OGC 17-083r4, 6.1.1.1): what a
 /// scale denominator is counted with.
@@ -229,6 +232,19 @@ impl TileMatrixSet {
         };
         // Columns fit 32 bits, so that 32 levels more are always enough.
         (0..=32).find(|shift| fits(*shift)).unwrap_or(32)
+    }
+
+    /// Whether each level cuts every tile of the one before it into four, as programs that
+    /// read archives of tiles take for granted.
+    pub fn is_quad_tree(&self) -> bool {
+        self.matrices.windows(2).all(|pair| {
+            let (coarse, fine) = (&pair[0], &pair[1]);
+            // A thousandth of a pixel: what is written in decimals is not exact.
+            let near = |a: f64, b: f64| (a - b).abs() <= fine.cell_size * 1e-3;
+            near(coarse.tile_size(), 2.0 * fine.tile_size())
+                && near(coarse.origin[0], fine.origin[0])
+                && near(coarse.origin[1], fine.origin[1])
+        })
     }
 
     /// Scale denominator of a level, as OGC counts it: for pixels of 0.28 mm.

@@ -47,6 +47,19 @@ fn a_set_that_begins_with_one_tile_fits_squares_and_the_swedish_ones_need_two_le
 }
 
 #[test]
+fn a_set_whose_levels_do_not_double_is_no_quad_tree() {
+    for set in TileMatrixSet::all() {
+        assert!(set.is_quad_tree(), "{}", set.id);
+    }
+    let mut finer = set("SWEREF99TM").clone();
+    finer.matrices[5].cell_size = 100.0;
+    assert!(!finer.is_quad_tree());
+    let mut moved = set("SWEREF99TM").clone();
+    moved.matrices[5].origin[0] += 1000.0;
+    assert!(!moved.is_quad_tree());
+}
+
+#[test]
 fn the_name_of_a_zone_is_its_central_meridian() {
     for set in &TileMatrixSet::all()[2..] {
         let digits = set.id.strip_prefix("SWEREF99").unwrap();
