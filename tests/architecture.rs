@@ -48,6 +48,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("proj-sys", &["geodesy"]),
     ("memmap2", &["store"]),
     ("image", &["tiler"]),
+    // It changes often.
+    ("mlt-core", &["tiler"]),
     // What departments deliver, and archives of tiles.
     ("rusqlite", &["ingest", "store", "data-samples"]),
     ("pmtiles", &["store"]),

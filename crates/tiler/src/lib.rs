@@ -10,6 +10,8 @@
 //!
 //! `pyramid` makes all tiles of many levels at once, of the same parts.
 //!
+//! `mlt` makes MapLibre tiles of finished MVT tiles.
+//!
 //! `cloud` makes 3D Tiles of a survey's points, and `mesh` terrain of its ground.
 //!
 //! It knows nothing of HTTP, and keeps no caches.
@@ -26,6 +28,7 @@ mod label;
 mod layers;
 mod level;
 pub mod mesh;
+mod mlt;
 mod mvt;
 mod parts;
 mod positions;
@@ -52,6 +55,7 @@ pub use crate::density::deepest_level;
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::format::ImageFormat;
 pub use crate::layers::TileLayer;
+pub use crate::mlt::mlt_of_mvt;
 pub use crate::pyramid::{
     BuiltTile, Explanation, LevelMade, PyramidLayer, PyramidOptions, PyramidSummary, build_pyramid,
     explain,
@@ -103,6 +107,9 @@ pub enum Error {
     /// An image could not be encoded.
     #[error("encoding an image: {0}")]
     Image(String),
+    /// A vector tile could not be made a MapLibre tile.
+    #[error("making a MapLibre tile: {0}")]
+    Mlt(String),
     /// What was asked for cannot be made.
     #[error("{0}")]
     Refused(String),

@@ -47,8 +47,7 @@ impl PixelGrid {
         size_px: u32,
     ) -> Result<(PixelGrid, PixelRect), Error> {
         let matrix = tms
-            .matrices
-            .get(usize::from(tile.z()))
+            .matrix(tile.z())
             .filter(|matrix| tile.x() < matrix.columns && tile.y() < matrix.rows)
             .ok_or_else(|| Error::NoSuchTile {
                 tms: tms.id.clone(),
