@@ -104,6 +104,7 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
             relations,
             public_url: file.server.public_url,
             geoid: None,
+            tile_matrix_sets: geodesy::TileMatrixSets::default(),
         },
         geoid: file.heights.geoid,
         sources: file.source,

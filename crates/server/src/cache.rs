@@ -1,5 +1,6 @@
 //! Finished tiles, as many as fit.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::TileCoord;
@@ -19,7 +20,7 @@ pub(crate) struct TileKey {
     /// Kind and format.
     pub(crate) kind: &'static str,
     /// Tile matrix set.
-    pub(crate) tms: &'static str,
+    pub(crate) tms: Cow<'static, str>,
     /// Address.
     pub(crate) tile: TileCoord,
 }
@@ -36,8 +37,10 @@ pub(crate) struct TileCache(Cache<TileKey, Arc<Tile>>);
 impl TileCache {
     /// Returns a cache that holds at most so many bytes.
     pub(crate) fn new(bytes: u64) -> TileCache {
-        let weigh = |_: &TileKey, tile: &Arc<Tile>| {
-            let size = size_of::<TileKey>() + tile.as_ref().as_ref().map_or(0, Content::size);
+        let weigh = |key: &TileKey, tile: &Arc<Tile>| {
+            let size = size_of::<TileKey>()
+                + key.tms.len()
+                + tile.as_ref().as_ref().map_or(0, Content::size);
             u32::try_from(size).unwrap_or(u32::MAX)
         };
         TileCache(Cache::builder().max_capacity(bytes).weigher(weigh).build())

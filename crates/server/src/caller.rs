@@ -13,6 +13,7 @@ use crate::class::Class;
 use crate::content::{Asked, Caching, Content};
 use crate::links::Base;
 use crate::problem::Problem;
+use crate::tiles::{MLT, MVT};
 
 /// Who asks, what they may see, and how they want it.
 pub(crate) struct Caller {
@@ -24,6 +25,7 @@ pub(crate) struct Caller {
     pub(crate) base: Base,
     asked: Asked,
     wants_html: bool,
+    wants_mlt: bool,
 }
 
 impl Caller {
@@ -54,6 +56,11 @@ impl Caller {
     /// Whether it is a browser that wants a page rather than JSON.
     pub(crate) fn wants_html(&self) -> bool {
         self.wants_html
+    }
+
+    /// Whether it is a client that asks for MapLibre tiles by name.
+    pub(crate) fn wants_mlt(&self) -> bool {
+        self.wants_mlt
     }
 
     /// The collection of features called `id`, as far as the caller may know.
@@ -88,6 +95,7 @@ impl FromRequestParts<App> for Caller {
             ),
             asked: Asked::of_headers(&parts.headers),
             wants_html: wants_html(&parts.headers),
+            wants_mlt: wants_mlt(&parts.headers),
         })
     }
 }
@@ -116,24 +124,33 @@ fn class_of(app: &App, headers: &HeaderMap) -> Result<Class, Problem> {
 
 /// Whether `text/html` is wanted at least as much as JSON, which a bare `*/*` is not.
 fn wants_html(headers: &HeaderMap) -> bool {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
-        return false;
-    };
-    let weight_of = |wanted: &[&str]| {
-        accept
-            .split(',')
-            .filter_map(|part| {
-                let mut pieces = part.split(';').map(str::trim);
-                let name = pieces.next()?.to_ascii_lowercase();
-                let weight = pieces
-                    .find_map(|piece| piece.strip_prefix("q="))
-                    .map_or(1.0, |q| q.parse().unwrap_or(0.0));
-                wanted.contains(&name.as_str()).then_some(weight)
-            })
-            .fold(0.0, f64::max)
-    };
-    let html = weight_of(&["text/html", "application/xhtml+xml"]);
-    html > 0.0 && html >= weight_of(&["application/json", "application/geo+json"])
+    let html = weight_of(headers, &["text/html", "application/xhtml+xml"]);
+    html > 0.0 && html >= weight_of(headers, &["application/json", "application/geo+json"])
+}
+
+/// Whether MapLibre tiles are wanted at least as much as MVT. Only their names say so: those
+/// who take anything may not know them. The second is an older name.
+fn wants_mlt(headers: &HeaderMap) -> bool {
+    let mlt = weight_of(headers, &[MLT, "application/vnd.maplibre-vector-tile"]);
+    mlt > 0.0 && mlt >= weight_of(headers, &[MVT, "application/x-protobuf"])
+}
+
+/// The largest weight that `Accept` gives one of these media types by name (RFC 9110, 12.5.1);
+/// 0 if it names none.
+fn weight_of(headers: &HeaderMap, wanted: &[&str]) -> f64 {
+    let named = headers.get_all(header::ACCEPT).iter();
+    named
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|accept| accept.split(','))
+        .filter_map(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            let name = pieces.next()?.to_ascii_lowercase();
+            let weight = pieces
+                .find_map(|piece| piece.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            wanted.contains(&name.as_str()).then_some(weight)
+        })
+        .fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -156,6 +173,33 @@ mod tests {
                 HeaderValue::from_str(accept).expect("a header"),
             );
             assert_eq!(wants_html(&headers), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_names_maplibre_tiles_gets_them_and_one_that_takes_anything_does_not() {
+        for (accept, expected) in [
+            ("application/vnd.maplibre-tile", true),
+            ("application/vnd.maplibre-vector-tile, */*;q=0.1", true),
+            (
+                "application/vnd.maplibre-tile, application/vnd.mapbox-vector-tile;q=0.9",
+                true,
+            ),
+            (
+                "application/vnd.maplibre-tile;q=0.5, application/x-protobuf",
+                false,
+            ),
+            ("application/vnd.maplibre-tile;q=0", false),
+            ("application/*", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::ACCEPT,
+                HeaderValue::from_str(accept).expect("a header"),
+            );
+            assert_eq!(wants_mlt(&headers), expected, "{accept}");
         }
     }
 }

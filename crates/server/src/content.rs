@@ -106,6 +106,21 @@ impl Content {
         Content::new(media_type, bytes)
     }
 
+    /// What tells it from other contents of its kind: a name and a number for
+    /// [`content_hash`](crate::cache::content_hash).
+    pub(crate) fn version(&self) -> (&'static str, u64) {
+        (self.media_type, self.tag as u64)
+    }
+
+    /// Its bytes without compression.
+    pub(crate) fn plain(&self) -> Result<Bytes, Problem> {
+        match (&self.plain, &self.gzipped) {
+            (Some(plain), _) => Ok(plain.clone()),
+            (None, Some(gzipped)) => inflate(gzipped).map_err(|e| Problem::internal(&e)),
+            (None, None) => Ok(Bytes::new()),
+        }
+    }
+
     /// Bytes that it takes in a cache.
     pub(crate) fn size(&self) -> usize {
         let of = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
@@ -209,8 +224,7 @@ impl Asked {
 async fn body_of(content: &Content, gzip: bool) -> Result<Bytes, Problem> {
     match (&content.plain, &content.gzipped, gzip) {
         (_, Some(gzipped), true) => Ok(gzipped.clone()),
-        (Some(plain), _, false) => Ok(plain.clone()),
-        (None, Some(gzipped), false) => inflate(gzipped).map_err(|e| Problem::internal(&e)),
+        (_, _, false) => content.plain(),
         (Some(plain), None, true) if plain.len() <= LARGEST_TO_COMPRESS_IN_PLACE => deflate(plain),
         (Some(plain), None, true) => {
             let plain = plain.clone();
@@ -218,7 +232,7 @@ async fn body_of(content: &Content, gzip: bool) -> Result<Bytes, Problem> {
                 .await
                 .map_err(|e| Problem::internal(&e))?
         }
-        (None, None, _) => Ok(Bytes::new()),
+        (None, None, true) => Ok(Bytes::new()),
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Settings {
     /// Makes elevations ellipsoidal for clients that draw the Earth, such as Cesium;
     /// without it they get elevations as they are.
     pub geoid: Option<geodesy::Geoid>,
+    /// In which tiles can be had.
+    pub tile_matrix_sets: geodesy::TileMatrixSets,
 }
 
 /// Text in the two languages of the page.

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Serve;
-use crate::output;
+use crate::{output, tile_matrix_sets};
 
 pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
     let (_, mut configuration) = super::open(&options.dir)?;
@@ -21,6 +21,8 @@ pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
         // Without one heights are served as elevations, and say so.
         None => geodesy::Geoid::find().ok(),
     };
+    configuration.settings.tile_matrix_sets =
+        tile_matrix_sets::read(&options.dir, &configuration.crs)?;
     let name = configuration.settings.name.clone();
     let app = App::open(&options.dir, configuration.settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use geodesy::{Crs, TileMatrixSet, Transform};
+use geodesy::{Crs, TileMatrixSet, TileMatrixSets, Transform};
 use model::{Access, Bounds, GeometryKind};
 use serde_json::{Value, json};
 use store::{
@@ -18,7 +18,7 @@ use store::{
 use tiler::{BuiltTile, PyramidLayer, PyramidOptions, VectorOptions};
 
 use crate::arguments::Tile;
-use crate::output;
+use crate::{output, tile_matrix_sets};
 
 /// Memory that building may use beside what the twin's files take of the system's cache.
 const MEMORY_BYTES: u64 = 1 << 30;
@@ -30,9 +30,10 @@ const FORMATS: [(&str, ArchiveFormat); 2] = [
 ];
 
 pub(crate) fn run(options: Tile, json: bool) -> anyhow::Result<()> {
-    let tms = set(&options.tms)?;
     let out = options.out.as_deref().map(Out::of).transpose()?;
     let (twin, configuration) = super::open(&options.dir)?;
+    let sets = tile_matrix_sets::read(&options.dir, &configuration.crs)?;
+    let tms = set(&sets, &options.tms)?;
     let work = Work {
         tms,
         settings: &configuration.settings,
@@ -166,7 +167,7 @@ fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<
 
 /// What is the same for all pyramids of one run.
 struct Work<'a> {
-    tms: &'static TileMatrixSet,
+    tms: &'a TileMatrixSet,
     settings: &'a server::Settings,
     options: &'a Tile,
 }
@@ -354,14 +355,21 @@ fn named(collections: &[CollectionView]) -> String {
     }
 }
 
-fn set(id: &str) -> anyhow::Result<&'static TileMatrixSet> {
-    TileMatrixSet::by_id(id).with_context(|| {
-        let known: Vec<&str> = TileMatrixSet::all().iter().map(|s| s.id.as_str()).collect();
+fn set<'a>(sets: &'a TileMatrixSets, id: &str) -> anyhow::Result<&'a TileMatrixSet> {
+    let set = sets.get(id).with_context(|| {
+        let known: Vec<&str> = sets.iter().map(|s| s.id.as_str()).collect();
         format!(
             "--tms {id}: there is no such tile matrix set; there are {}",
             known.join(", ")
         )
-    })
+    })?;
+    if !set.is_quad_tree() {
+        bail!(
+            "--tms {id}: its levels do not cut each tile into four, and archives of tiles hold no other sets: \
+             its tiles are served without one, made when they are asked for"
+        );
+    }
+    Ok(set)
 }
 
 /// A pyramid as an object, and as a line of text.

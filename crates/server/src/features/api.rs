@@ -64,7 +64,7 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
     ("/collections/{id}/tiles/{tms}", "One tileset", JSON, &["f"]),
     (
         "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
-        "Vector tile, row before column",
+        "Vector tile as MVT or MLT, row before column",
         MVT,
         &["f"],
     ),
@@ -86,12 +86,17 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
         "image/png",
         &["f", "style", "azimuth", "altitude"],
     ),
-    ("/tiles.json", "TileJSON of all collections", JSON, &["f"]),
+    (
+        "/tiles.json",
+        "TileJSON of all collections",
+        JSON,
+        &["f", "encoding"],
+    ),
     (
         "/tiles/{file}",
         "TileJSON of ID[,ID…].json, or by range of bytes the archive of all tiles ID.pmtiles",
         JSON,
-        &["f", "labels"],
+        &["f", "labels", "encoding"],
     ),
     (
         "/tiles/{id}/{file}",
@@ -101,13 +106,13 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
     ),
     (
         "/tiles/{ids}/{z}/{x}/{file}",
-        "Vector tile Y.mvt of ID[,ID…]",
+        "Vector tile Y.mvt or Y.mlt of ID[,ID…]; Y alone is what Accept names",
         MVT,
         &["labels"],
     ),
     (
         "/tiles/{ids}/{tms}/{z}/{x}/{file}",
-        "Vector tile Y.mvt in a tile matrix set",
+        "Vector tile Y.mvt or Y.mlt in a tile matrix set",
         MVT,
         &["labels"],
     ),
@@ -346,6 +351,7 @@ const TAKES_A_BODY: &str = "/terrain/{survey}/volume";
 const JSON: &str = "application/json";
 const GEOJSON: &str = "application/geo+json";
 const MVT: &str = crate::tiles::MVT;
+const MLT: &str = crate::tiles::MLT;
 
 /// `GET /conformance`.
 pub(crate) async fn conformance(
@@ -375,14 +381,19 @@ pub(crate) async fn api(
             .map(|name| parameter(name, "path", true));
         let in_query = query.iter().map(|&name| match name {
             "coords" if path.ends_with("/profile") => line_parameter(),
+            "encoding" if path.starts_with("/tiles") => encoding_parameter(),
             name => parameter(name, "query", false),
         });
         let parameters: Vec<Value> = in_path.chain(in_query).collect();
+        let mut content = json!({ media_type: {} });
+        if media_type == MVT {
+            content[MLT] = json!({});
+        }
         let operation = json!({
             "summary": summary,
             "parameters": parameters,
             "responses": {
-                "200": { "description": summary, "content": { media_type: {} } },
+                "200": { "description": summary, "content": content },
                 "default": {
                     "description": "What went wrong (RFC 9457)",
                     "content": { "application/problem+json": {} },
@@ -425,6 +436,16 @@ fn line_parameter() -> Value {
         "required": true,
         "schema": { "type": "string" },
         "example": "17.30,62.39;17.31,62.39",
+    })
+}
+
+/// Of vector tiles; `encoding` elsewhere is of elevations.
+fn encoding_parameter() -> Value {
+    json!({
+        "name": "encoding",
+        "in": "query",
+        "required": false,
+        "schema": { "type": "string", "enum": ["mvt", "mlt"], "default": "mvt" },
     })
 }
 

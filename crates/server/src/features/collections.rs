@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue::{self, Entry, EntryKind};
 use crate::content::{Caching, Content};
-use crate::links::{Base, link};
+use crate::links::link;
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::surveys;
+use crate::{surveys, tiles};
 
 /// Longitude and latitude, in that order: the CRS of all GeoJSON here.
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
@@ -34,7 +34,7 @@ pub(crate) async fn collections(
     }
     let list: Vec<Value> = entries
         .iter()
-        .map(|entry| describe(&app, &caller.base, entry))
+        .map(|entry| describe(&app, &caller, entry))
         .collect();
     let document = json!({
         "title": app.settings().name,
@@ -61,7 +61,7 @@ pub(crate) async fn collection(
     let entry = catalogue::find(app.settings(), &caller.view, &id)
         .ok_or_else(|| Problem::no_collection(&id))?;
     json_only(parameters)?;
-    let document = describe(&app, &caller.base, &entry);
+    let document = describe(&app, &caller, &entry);
     caller
         .answer(Content::json(&document), Caching::Revalidate)
         .await
@@ -139,8 +139,8 @@ pub(crate) fn no_features(id: &str) -> Problem {
     )
 }
 
-fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
-    let id = &entry.id;
+fn describe(app: &App, caller: &Caller, entry: &Entry) -> Value {
+    let (id, base) = (&entry.id, &caller.base);
     let json_type = "application/json";
     let url = |rest: &str| base.url(&format!("/collections/{id}{rest}"));
     let mut links = vec![link("self", json_type, url(""), &entry.title.sv)];
@@ -164,6 +164,9 @@ fn describe(app: &App, base: &Base, entry: &Entry) -> Value {
                 links.push(link(tiles_rel, json_type, url("/tiles"), "Vector tiles"));
                 let tilejson = base.url(&format!("/tiles/{id}.json"));
                 links.push(link("tilejson", json_type, tilejson, "TileJSON"));
+                if let Some(collection) = caller.view.collection(id.as_str()) {
+                    links.extend(tiles::archive_links(app, base, &collection, None));
+                }
             }
         }
         EntryKind::Survey(_) => links.extend(surveys::offers(base, id.as_str())),

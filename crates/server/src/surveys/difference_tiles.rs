@@ -14,7 +14,7 @@ use crate::content::{Caching, Content};
 use crate::params::Parameters;
 use crate::problem::{Path, Problem};
 use crate::surveys::answers::{about, height_kind};
-use crate::surveys::raster_tiles::{MAX_ZOOM, TILE_SIZE_PX, media_type, row_and_format};
+use crate::surveys::raster_tiles::{MAX_ZOOM, TILE_SIZE_PX, media_type, row_and_format, side_px};
 use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 
 /// The parameter that chooses terrain or surface.
@@ -54,10 +54,10 @@ async fn draw(
     let kind = height_kind(&parameters.only(&[HEIGHTS])?)?;
     check_datums(&later, &earlier)?;
     let (y, format) = row_and_format(file)?;
-    let tms = set_of(tms)?;
-    let tile = address_of(tms, z, x, y)?;
+    let tms = set_of(app, tms)?;
+    let tile = address_of(&tms, z, x, y)?;
     for survey in [&later, &earlier] {
-        if !touches(app, tms, tile, &survey.meta().bounds)? {
+        if !touches(app, &tms, tile, &survey.meta().bounds)? {
             return Err(Problem::not_found(
                 "tile",
                 &tile.to_string(),
@@ -75,12 +75,12 @@ async fn draw(
             (_, ImageFormat::Png) => "surface-difference.png",
             (_, ImageFormat::WebP) => "surface-difference.webp",
         },
-        tms: &tms.id,
+        tms: tms.id.clone().into(),
         tile,
     };
     let make = app.compute(move || {
-        let size = TILE_SIZE_PX;
-        let bytes = tiler::difference_tile(&later, &earlier, kind, tms, tile, size, format)?;
+        let size = side_px(&tms, tile);
+        let bytes = tiler::difference_tile(&later, &earlier, kind, &tms, tile, size, format)?;
         Ok(Some(Content::new(media_type(format), bytes)))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {

@@ -237,7 +237,7 @@ impl<'a> Asked<'a> {
                 ("noise", u64::from(self.noise)),
             ]),
             kind: part.name(),
-            tms: "3D Tiles",
+            tms: "3D Tiles".into(),
             tile: TileCoord::new(0, 0, 0).expect("level 0 is none too many"),
         };
         let query = self.query();

@@ -91,7 +91,7 @@ pub(crate) async fn tile(
         class: caller.class,
         content: content_hash([(id, survey.version())]),
         kind: "terrain",
-        tms: "quantized-mesh",
+        tms: "quantized-mesh".into(),
         tile,
     };
     let geoid = app.settings().geoid.clone();

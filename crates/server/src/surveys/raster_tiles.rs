@@ -5,6 +5,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
+use geodesy::TileMatrixSet;
 use model::TileCoord;
 use serde_json::json;
 use store::{HeightKind, SurveyView};
@@ -23,6 +24,10 @@ use crate::tiles::{WEB_MERCATOR, address_of, put_bounds, set_of, touches};
 
 /// What XYZ clients expect of an address, and what WebMercatorQuad says.
 pub(crate) const TILE_SIZE_PX: u32 = 256;
+
+/// Most pixels along a side, whatever a set says: larger tiles are drawn coarser, rather than
+/// let one request take a second of a core.
+const SIDE_PX_MAX: u32 = 2048;
 
 /// Deepest level that TileJSON promises: a pixel is 0.6 m in Sweden, about a cell.
 pub(crate) const MAX_ZOOM: u8 = 17;
@@ -130,11 +135,12 @@ async fn draw(
     [tms, z, x, y]: [&str; 4],
     format: ImageFormat,
 ) -> Result<Response, Problem> {
-    let tms = set_of(tms)?;
-    let tile = address_of(tms, z, x, y)?;
+    let tms = set_of(app, tms)?;
+    let tile = address_of(&tms, z, x, y)?;
+    let size = side_px(&tms, tile);
     // Cells reach beyond the points in them.
     let cell_m = survey.heights_frame(HeightKind::Terrain)?.cell_size_m;
-    let inside = touches(app, tms, tile, &survey.meta().bounds.expanded(cell_m))?;
+    let inside = touches(app, &tms, tile, &survey.meta().bounds.expanded(cell_m))?;
     let how = format!("{drawing:?}");
     let (content, place) = if inside {
         let id = survey.meta().id.as_str();
@@ -142,7 +148,10 @@ async fn draw(
         (content_hash(parts), tile)
     } else {
         // One for all that lies beyond: nobody can fill the cache with them.
-        (content_hash([(how.as_str(), 1)]), first_tile())
+        (
+            content_hash([(how.as_str(), u64::from(size))]),
+            first_tile(),
+        )
     };
     let key = TileKey {
         class: caller.class,
@@ -151,11 +160,11 @@ async fn draw(
             ImageFormat::Png => "raster.png",
             ImageFormat::WebP => "raster.webp",
         },
-        tms: &tms.id,
+        tms: tms.id.clone().into(),
         tile: place,
     };
     let make = app.compute(move || {
-        let (ground, size) = (HeightKind::Terrain, TILE_SIZE_PX);
+        let (tms, ground) = (tms.as_ref(), HeightKind::Terrain);
         let bytes = match drawing {
             Drawing::Terrain(encoding) => {
                 tiler::terrain_rgb_tile(&survey, ground, tms, tile, size, format, encoding)
@@ -171,6 +180,12 @@ async fn draw(
         Some(content) => caller.answer(content.clone(), Caching::Minute).await,
         None => Err(Problem::internal(&"a raster tile came out as nothing")),
     }
+}
+
+/// Pixels along a side of a tile, as its set says.
+pub(crate) fn side_px(tms: &TileMatrixSet, tile: TileCoord) -> u32 {
+    let matrix = tms.matrix(tile.z());
+    matrix.map_or(TILE_SIZE_PX, |m| m.tile_size_px.min(SIDE_PX_MAX))
 }
 
 /// The tile of which every set has one.

@@ -57,9 +57,10 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         (
             "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
             vec![format!("/collections/streets/tiles/WebMercatorQuad/{rows}")],
-            vec![format!(
-                "/collections/secret_pipes/tiles/WebMercatorQuad/{rows}"
-            )],
+            vec![
+                format!("/collections/secret_pipes/tiles/WebMercatorQuad/{rows}"),
+                format!("/collections/secret_pipes/tiles/WebMercatorQuad/{rows}?f=mlt"),
+            ],
         ),
         (
             "/collections/{id}/map/tiles",
@@ -83,7 +84,11 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         ("/tiles.json", own(&["/tiles.json"]), vec![]),
         (
             "/tiles/{file}",
-            own(&["/tiles/streets,signs.json", "/tiles/streets.pmtiles"]),
+            own(&[
+                "/tiles/streets,signs.json",
+                "/tiles/streets.json?encoding=mlt",
+                "/tiles/streets.pmtiles",
+            ]),
             own(&[
                 "/tiles/secret_pipes.pmtiles",
                 "/tiles/secret_pipes.json",
@@ -97,16 +102,28 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         ),
         (
             "/tiles/{ids}/{z}/{x}/{file}",
-            vec![format!("/tiles/streets,signs/{xyz}.mvt")],
+            vec![
+                format!("/tiles/streets,signs/{xyz}.mvt"),
+                format!("/tiles/streets,signs/{xyz}.mlt"),
+                format!("/tiles/streets,signs/{xyz}"),
+            ],
             vec![
                 format!("/tiles/secret_pipes/{xyz}.mvt"),
+                format!("/tiles/secret_pipes/{xyz}.mlt"),
+                format!("/tiles/secret_pipes/{xyz}"),
                 format!("/tiles/streets,secret_pipes/{xyz}.mvt"),
             ],
         ),
         (
             "/tiles/{ids}/{tms}/{z}/{x}/{file}",
-            vec![format!("/tiles/streets/SWEREF99TM/{sweref}.mvt")],
-            vec![format!("/tiles/secret_pipes/SWEREF99TM/{sweref}.mvt")],
+            vec![
+                format!("/tiles/streets/SWEREF99TM/{sweref}.mvt"),
+                format!("/tiles/streets/SWEREF99TM/{sweref}.mlt"),
+            ],
+            vec![
+                format!("/tiles/secret_pipes/SWEREF99TM/{sweref}.mvt"),
+                format!("/tiles/secret_pipes/SWEREF99TM/{sweref}.mlt"),
+            ],
         ),
         (
             "/terrain/{file}",

@@ -7,7 +7,9 @@ mod access;
 mod caching;
 mod documents;
 mod downloads;
+mod encodings;
 mod errors;
+mod grids;
 mod heights;
 mod identify;
 mod items;
@@ -241,6 +243,7 @@ fn settings() -> Settings {
         ],
         public_url: None,
         geoid: None,
+        tile_matrix_sets: geodesy::TileMatrixSets::default(),
     }
 }
 

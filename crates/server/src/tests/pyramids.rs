@@ -280,3 +280,52 @@ async fn an_archive_comes_whole_or_by_range_of_bytes() {
         assert_eq!(town.get(wrong).await.status, 404, "{wrong}");
     }
 }
+
+/// Relation and path of each link to an archive in a document.
+async fn archives_linked(town: &ServedTown, path: &str) -> Vec<(String, String)> {
+    let json = town.get(path).await.json();
+    let links = json["links"].as_array().unwrap().iter();
+    let archives = links.filter(|link| link["type"] == "application/vnd.pmtiles");
+    let text = |link: &serde_json::Value, name: &str| link[name].as_str().unwrap().to_owned();
+    archives
+        .map(|link| {
+            let href = text(link, "href").replace("http://localhost", "");
+            (text(link, "rel"), href)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_collection_and_its_tilesets_link_to_the_archives_that_there_are() {
+    let town = town();
+    let pages = [
+        "/collections/streets",
+        "/collections/streets/tiles/WebMercatorQuad",
+        "/collections/streets/tiles/SWEREF99TM",
+        "/collections/streets/tiles/SWEREF991715",
+        "/collections/plans",
+    ];
+    for page in pages {
+        assert_eq!(archives_linked(&town, page).await, [], "{page}");
+    }
+    build(&town.twin, "streets", "WebMercatorQuad", 14..=15);
+    build(&town.twin, "streets", "SWEREF99TM", 8..=9);
+    let of = |rel: &str, path: &str| (rel.to_owned(), path.to_owned());
+    let mercator = of("pmtiles", "/tiles/streets.pmtiles");
+    let swedish = of("enclosure", "/tiles/streets/SWEREF99TM.pmtiles");
+    let both = vec![swedish.clone(), mercator.clone()];
+    let expected = [both, vec![mercator], vec![swedish], vec![], vec![]];
+    for (page, expected) in pages.into_iter().zip(expected) {
+        let links = archives_linked(&town, page).await;
+        assert_eq!(links, expected, "{page}");
+        for (_, path) in links {
+            let archive = town.get(&path).await;
+            assert_eq!(archive.status, 200, "{path}");
+            assert_eq!(archive.header("content-type"), "application/vnd.pmtiles");
+        }
+    }
+    put_streets(&town.twin, "Nygatan");
+    for page in pages {
+        assert_eq!(archives_linked(&town, page).await, [], "{page}");
+    }
+}

@@ -4,9 +4,12 @@
 //! A tile that had to give something up to keep its byte limit says what in the header
 //! `Tvilling-Sacrifices`, sentences with `; ` between them.
 
+mod encoding;
 mod pyramid;
 mod sets;
 mod tilejson;
+
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
@@ -23,12 +26,10 @@ use crate::content::{Caching, Content};
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
-pub(crate) use pyramid::{archive, document};
+pub(crate) use encoding::{Encoding, MLT, MVT};
+pub(crate) use pyramid::{archive, archive_links, document};
 pub(crate) use sets::{TilesetKind, set, sets, tileset, tilesets};
 pub(crate) use tilejson::{center, put_bounds, tilejson, tilejson_of_all};
-
-/// Media type of a vector tile, registered with IANA.
-pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
 
 /// The tile matrix set of XYZ addresses that name none.
 pub(crate) const WEB_MERCATOR: &str = "WebMercatorQuad";
@@ -50,12 +51,13 @@ pub(crate) async fn ogc_tile(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &id)?;
-    parameters.only(&["f"])?.format(&["mvt"])?;
-    let address = (tms.as_str(), z.as_str(), col.as_str(), row.as_str());
-    vector_tile(&app, &caller, collections, address, Polygons::Areas).await
+    let encoding = Encoding::of_format(&parameters.only(&["f"])?, &caller)?;
+    let address = [tms.as_str(), &z, &col, &row];
+    let kind = (Polygons::Areas, encoding);
+    vector_tile(&app, &caller, collections, address, kind).await
 }
 
-/// `GET /tiles/ID[,ID…]/Z/X/Y.mvt`.
+/// `GET /tiles/ID[,ID…]/Z/X/Y.mvt|mlt`.
 pub(crate) async fn xyz_tile(
     State(app): State<App>,
     caller: Caller,
@@ -64,12 +66,12 @@ pub(crate) async fn xyz_tile(
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
     let polygons = polygons(&parameters.only(&[LABELS])?)?;
-    let y = vector_stem(&file)?;
-    let address = (WEB_MERCATOR, z.as_str(), x.as_str(), y);
-    vector_tile(&app, &caller, collections, address, polygons).await
+    let (y, encoding) = Encoding::of_file(&file, &caller)?;
+    let address = [WEB_MERCATOR, &z, &x, y];
+    vector_tile(&app, &caller, collections, address, (polygons, encoding)).await
 }
 
-/// `GET /tiles/ID[,ID…]/TMS/Z/X/Y.mvt`.
+/// `GET /tiles/ID[,ID…]/TMS/Z/X/Y.mvt|mlt`.
 pub(crate) async fn xyz_tile_in(
     State(app): State<App>,
     caller: Caller,
@@ -78,14 +80,15 @@ pub(crate) async fn xyz_tile_in(
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
     let polygons = polygons(&parameters.only(&[LABELS])?)?;
-    let y = vector_stem(&file)?;
-    let address = (tms.as_str(), z.as_str(), x.as_str(), y);
-    vector_tile(&app, &caller, collections, address, polygons).await
+    let (y, encoding) = Encoding::of_file(&file, &caller)?;
+    let address = [tms.as_str(), &z, &x, y];
+    vector_tile(&app, &caller, collections, address, (polygons, encoding)).await
 }
 
 /// The tile matrix set called `id`, if there is one.
-pub(crate) fn set_of(id: &str) -> Result<&'static TileMatrixSet, Problem> {
-    TileMatrixSet::by_id(id).ok_or_else(|| {
+pub(crate) fn set_of(app: &App, id: &str) -> Result<Arc<TileMatrixSet>, Problem> {
+    let set = app.settings().tile_matrix_sets.get(id);
+    set.cloned().ok_or_else(|| {
         Problem::not_found(
             "tile matrix set",
             id,
@@ -179,55 +182,52 @@ pub(crate) fn polygons(parameters: &Checked) -> Result<Polygons, Problem> {
     }
 }
 
-fn vector_stem(file: &str) -> Result<&str, Problem> {
-    file.strip_suffix(".mvt")
-        .or_else(|| file.strip_suffix(".pbf"))
-        .ok_or_else(|| Problem::not_found("tile", file, "Vector tiles end in .mvt."))
-}
-
+/// Answers with a tile of what stands for polygons, encoded one way or the other.
+///
+/// A MapLibre tile is made of the MVT tile, wherever that comes from, and kept as tiles of
+/// the store are.
 async fn vector_tile(
     app: &App,
     caller: &Caller,
     collections: Vec<CollectionView>,
-    (tms, z, x, y): (&str, &str, &str, &str),
-    polygons: Polygons,
+    [tms, z, x, y]: [&str; 4],
+    (polygons, encoding): (Polygons, Encoding),
 ) -> Result<Response, Problem> {
-    let tms = set_of(tms)?;
-    let tile = address_of(tms, z, x, y)?;
-    let known = pyramid::look_up(&collections, tms, tile, polygons);
-    if let pyramid::Known::Tile(content) = known {
-        return caller.answer(content, Caching::Minute).await;
-    }
-    let mut inside = false;
-    for collection in &collections {
-        let bounds = collection.meta().bounds;
-        inside |= match &bounds {
-            Some(bounds) => touches(app, tms, tile, bounds)?,
-            // A collection that is empty still is: nothing of it is everywhere.
-            None => true,
-        };
-    }
-    if !inside {
-        return Err(Problem::not_found(
-            "tile",
-            &tile.to_string(),
-            "It lies outside what these collections cover.",
-        ));
-    }
-    if let pyramid::Known::Nothing = known {
-        return Ok(caller.empty_tile());
-    }
-    let parts = collections
-        .iter()
-        .map(|c| (c.meta().id.as_str(), c.version()));
+    let tms = set_of(app, tms)?;
+    let tile = address_of(&tms, z, x, y)?;
+    let versions = collections.iter().map(|c| (c.meta().id.as_str(), c.version()));
+    let (of_pyramid, content) = match pyramid::look_up(&collections, &tms, tile, polygons) {
+        pyramid::Known::Tile(found) if encoding == Encoding::Mvt => {
+            return caller.answer(found, Caching::Minute).await;
+        }
+        pyramid::Known::Tile(found) => {
+            let content = content_hash(versions.chain([found.version()]));
+            (Some(found), content)
+        }
+        known => {
+            if !covers(app, &collections, &tms, tile)? {
+                return Err(Problem::not_found(
+                    "tile",
+                    &tile.to_string(),
+                    "It lies outside what these collections cover.",
+                ));
+            }
+            if let pyramid::Known::Nothing = known {
+                return Ok(caller.empty_tile());
+            }
+            (None, content_hash(versions))
+        }
+    };
     let key = TileKey {
         class: caller.class,
-        content: content_hash(parts),
-        kind: match polygons {
-            Polygons::Areas => "mvt",
-            Polygons::LabelPoints => "labels.mvt",
+        content,
+        kind: match (polygons, encoding) {
+            (Polygons::Areas, Encoding::Mvt) => "mvt",
+            (Polygons::LabelPoints, Encoding::Mvt) => "labels.mvt",
+            (Polygons::Areas, Encoding::Mlt) => "mlt",
+            (Polygons::LabelPoints, Encoding::Mlt) => "labels.mlt",
         },
-        tms: &tms.id,
+        tms: tms.id.clone().into(),
         tile,
     };
     let options = tiler::VectorOptions {
@@ -239,15 +239,27 @@ async fn vector_tile(
         .map(|c| rules_of(app, c))
         .collect::<Vec<_>>();
     let make = app.compute(move || {
-        let layers = rules.iter().zip(&collections);
-        let layers = layers.filter_map(|(rules, c)| rules.layer_at(c, tms, tile.z()).transpose());
-        let layers = layers.collect::<Result<Vec<_>, _>>()?;
-        let made = tiler::vector_tile(&layers, tms, tile, &options)?;
-        if made.bytes.is_empty() {
+        let (mvt, headers) = match of_pyramid {
+            Some(found) => (found.plain()?, found.headers),
+            None => {
+                let layers = rules.iter().zip(&collections);
+                let layers =
+                    layers.filter_map(|(rules, c)| rules.layer_at(c, &tms, tile.z()).transpose());
+                let layers = layers.collect::<Result<Vec<_>, _>>()?;
+                let made = tiler::vector_tile(&layers, &tms, tile, &options)?;
+                let header = sacrifices_header(&made.sacrifices);
+                (made.bytes.into(), header.into_iter().collect())
+            }
+        };
+        if mvt.is_empty() {
             return Ok(None);
         }
-        let mut content = Content::compressed_once(MVT, &made.bytes);
-        content.headers.extend(sacrifices_header(&made.sacrifices));
+        let media_type = encoding.media_type();
+        let mut content = match encoding {
+            Encoding::Mvt => Content::compressed_once(media_type, &mvt),
+            Encoding::Mlt => Content::compressed_once(media_type, &tiler::mlt_of_mvt(&mvt)?),
+        };
+        content.headers = headers;
         Ok(Some(content))
     });
     match app.tiles().get_or_make(key, make).await?.as_ref() {
@@ -260,6 +272,26 @@ async fn vector_tile(
 fn rules_of(app: &App, collection: &CollectionView) -> TileRules {
     let settings = app.settings().collections.get(&collection.meta().id);
     settings.map(|of| of.tiles.clone()).unwrap_or_default()
+}
+
+/// Whether the tile touches what one of the collections covers, or nearly.
+fn covers(
+    app: &App,
+    collections: &[CollectionView],
+    tms: &TileMatrixSet,
+    tile: TileCoord,
+) -> Result<bool, Problem> {
+    for collection in collections {
+        let inside = match &collection.meta().bounds {
+            Some(bounds) => touches(app, tms, tile, bounds)?,
+            // A collection that is empty still is: nothing of it is everywhere.
+            None => true,
+        };
+        if inside {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn sacrifices_header(sacrifices: &[String]) -> Option<(HeaderName, HeaderValue)> {

@@ -7,16 +7,19 @@ use axum::response::Response;
 use bytes::Bytes;
 use geodesy::TileMatrixSet;
 use model::TileCoord;
-use store::{CollectionView, PyramidView};
+use serde_json::{Value, json};
+use store::{CollectionView, PMTILES, PyramidView};
 use tiler::Polygons;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::content::Content;
+use crate::links::{Base, link};
 use crate::params::Parameters;
 use crate::problem::{Path, Problem};
 use crate::surveys::downloads;
-use crate::tiles::{MVT, WEB_MERCATOR, drawable, sacrifices_header, set_of, tilejson};
+use crate::tiles::encoding::MVT;
+use crate::tiles::{WEB_MERCATOR, drawable, sacrifices_header, set_of, tilejson};
 
 /// How the name of an archive ends.
 const SUFFIX: &str = ".pmtiles";
@@ -69,7 +72,7 @@ pub(crate) fn look_up(
 
 /// `GET /tiles/ID[,ID…].json`, or `GET /tiles/ID.pmtiles`.
 pub(crate) async fn document(
-    state: State<App>,
+    State(app): State<App>,
     caller: Caller,
     Path(file): Path<String>,
     method: Method,
@@ -77,13 +80,21 @@ pub(crate) async fn document(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     match file.strip_suffix(SUFFIX) {
-        Some(id) => answer(&caller, id, WEB_MERCATOR, &method, &headers, parameters),
-        None => tilejson(state, caller, Path(file), parameters).await,
+        Some(id) => answer(
+            &app,
+            &caller,
+            [id, WEB_MERCATOR],
+            &method,
+            &headers,
+            parameters,
+        ),
+        None => tilejson(State(app), caller, Path(file), parameters).await,
     }
 }
 
 /// `GET /tiles/ID/TMS.pmtiles`.
 pub(crate) async fn archive(
+    State(app): State<App>,
     caller: Caller,
     Path((id, file)): Path<(String, String)>,
     method: Method,
@@ -93,19 +104,19 @@ pub(crate) async fn archive(
     let Some(tms) = file.strip_suffix(SUFFIX) else {
         return Err(Problem::no_such_page(&format!("/tiles/{id}/{file}")));
     };
-    answer(&caller, &id, tms, &method, &headers, parameters)
+    answer(&app, &caller, [&id, tms], &method, &headers, parameters)
 }
 
 fn answer(
+    app: &App,
     caller: &Caller,
-    id: &str,
-    tms: &str,
+    [id, tms]: [&str; 2],
     method: &Method,
     headers: &HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(caller, id)?;
-    let tms = set_of(tms)?;
+    let tms = set_of(app, tms)?;
     parameters.only(&[])?;
     let pyramid = match collections.as_slice() {
         [collection] => collection.pyramid(&tms.id),
@@ -129,6 +140,37 @@ fn answer(
         headers,
         downloads::File::Pyramid(pyramid),
     )
+}
+
+/// Links to the archives of a collection's pyramids, in all tile matrix sets or in one.
+///
+/// That in `WebMercatorQuad` goes by the relation that clients of PMTiles look for, which is
+/// taken to mean Web Mercator; the others are downloads.
+///
+/// Source: <https://github.com/stac-extensions/web-map-links>.
+pub(crate) fn archive_links(
+    app: &App,
+    base: &Base,
+    collection: &CollectionView,
+    tms: Option<&str>,
+) -> Vec<Value> {
+    let id = collection.meta().id.as_str();
+    // An operator may have taken a set away since.
+    let there = |tms: &str| app.settings().tile_matrix_sets.get(tms).is_some();
+    let wanted = collection
+        .pyramids()
+        .filter(|pyramid| tms.is_none_or(|tms| tms == pyramid.tms()) && there(pyramid.tms()));
+    let links = wanted.map(|pyramid| {
+        let href = base.url(&archive_path(id, &pyramid));
+        let title = format!("All vector tiles in {}, one archive", pyramid.tms());
+        if pyramid.tms() != WEB_MERCATOR {
+            return link("enclosure", PMTILES, href, &title);
+        }
+        let mut link = link("pmtiles", PMTILES, href, &title);
+        link["pmtiles:layers"] = json!([id]);
+        link
+    });
+    links.collect()
 }
 
 /// Where the archive of a pyramid is to be had.

@@ -16,15 +16,19 @@ use crate::features::{CRS84, crs_uri};
 use crate::links::{link, template};
 use crate::params::{Parameters, json_only};
 use crate::problem::{Path, Problem};
-use crate::tiles::{MVT, drawable, set_of};
+use crate::tiles::{Encoding, MLT, MVT, archive_links, drawable, set_of};
 
 const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 
 /// `GET /tileMatrixSets`.
-pub(crate) async fn sets(caller: Caller, parameters: Parameters) -> Result<Response, Problem> {
+pub(crate) async fn sets(
+    State(app): State<App>,
+    caller: Caller,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     json_only(parameters)?;
-    let list: Vec<Value> = TileMatrixSet::all()
-        .iter()
+    let sets = app.settings().tile_matrix_sets.iter();
+    let list: Vec<Value> = sets
         .map(|set| {
             let href = caller.base.url(&format!("/tileMatrixSets/{}", set.id));
             json!({
@@ -44,11 +48,12 @@ pub(crate) async fn sets(caller: Caller, parameters: Parameters) -> Result<Respo
 
 /// `GET /tileMatrixSets/TMS`.
 pub(crate) async fn set(
+    State(app): State<App>,
     caller: Caller,
     Path(tms): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let set = set_of(&tms)?;
+    let set = set_of(&app, &tms)?;
     json_only(parameters)?;
     let content = Content::new("application/json", set.to_json());
     caller.answer(content, Caching::Revalidate).await
@@ -80,17 +85,17 @@ impl TilesetKind {
         }
     }
 
-    fn tile_media_type(self) -> &'static str {
+    /// Links to its tiles, whose address is `tiles`, first the one that most clients read.
+    fn tile_links(self, tiles: String) -> Vec<Value> {
         match self {
-            TilesetKind::Vector => MVT,
-            TilesetKind::Map => "image/png",
-        }
-    }
-
-    fn tile_title(self) -> &'static str {
-        match self {
-            TilesetKind::Vector => "Vector tiles",
-            TilesetKind::Map => "Shaded relief",
+            TilesetKind::Vector => {
+                let of_maplibre = format!("{tiles}?f={}", Encoding::Mlt.name());
+                vec![
+                    template("item", MVT, tiles, "Vector tiles"),
+                    template("item", MLT, of_maplibre, "Vector tiles as MapLibre tiles"),
+                ]
+            }
+            TilesetKind::Map => vec![template("item", "image/png", tiles, "Shaded relief")],
         }
     }
 
@@ -113,7 +118,7 @@ pub(crate) fn tilesets(kind: TilesetKind) -> MethodRouter<App> {
                     parameters: Parameters| {
             kind.bounds_of(&caller, &id)?;
             json_only(parameters)?;
-            let sets = TileMatrixSet::all().iter();
+            let sets = app.settings().tile_matrix_sets.iter();
             let list: Vec<Value> = sets
                 .map(|set| describe(&app, &caller, kind, &id, set))
                 .collect();
@@ -137,9 +142,9 @@ pub(crate) fn tileset(kind: TilesetKind) -> MethodRouter<App> {
                     Path((id, tms)): Path<(String, String)>,
                     parameters: Parameters| {
             let bounds = kind.bounds_of(&caller, &id)?;
-            let set = set_of(&tms)?;
+            let set = set_of(&app, &tms)?;
             json_only(parameters)?;
-            let mut document = describe(&app, &caller, kind, &id, set);
+            let mut document = describe(&app, &caller, kind, &id, &set);
             if let Some([west, south, east, north]) =
                 catalogue::lonlat_bounds(&app, bounds.as_ref())
             {
@@ -164,15 +169,19 @@ fn describe(app: &App, caller: &Caller, kind: TilesetKind, id: &str, set: &TileM
     let here = base.url(&format!("/collections/{id}/{}/{}", kind.path(), set.id));
     let tiles = here.clone() + "/{tileMatrix}/{tileRow}/{tileCol}";
     let scheme = base.url(&format!("/tileMatrixSets/{}", set.id));
+    let mut links = vec![
+        link("self", "application/json", here, "This tileset"),
+        link(TILING_SCHEME, "application/json", scheme, &set.title),
+    ];
+    links.extend(kind.tile_links(tiles));
+    if let (TilesetKind::Vector, Ok(collection)) = (kind, caller.collection(id)) {
+        links.extend(archive_links(app, base, &collection, Some(&set.id)));
+    }
     json!({
         "title": format!("{} ({})", app.settings().name, set.title),
         "dataType": kind.data_type(),
         "crs": crs_uri(set.crs.code()),
         "tileMatrixSetURI": set.uri,
-        "links": [
-            link("self", "application/json", here, "This tileset"),
-            link(TILING_SCHEME, "application/json", scheme, &set.title),
-            template("item", kind.tile_media_type(), tiles, kind.tile_title()),
-        ],
+        "links": links,
     })
 }

@@ -11,8 +11,9 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::catalogue::{self, EntryKind};
 use crate::content::{Caching, Content};
-use crate::params::{Parameters, json_only};
+use crate::params::Parameters;
 use crate::problem::{Path, Problem};
+use crate::tiles::encoding::{ENCODING, Encoding};
 use crate::tiles::pyramid::archive_path;
 use crate::tiles::{LABELS, LABELS_QUERY, VECTOR_MAX_ZOOM, WEB_MERCATOR, drawable, polygons};
 
@@ -27,9 +28,10 @@ pub(crate) async fn tilejson(
         return Err(Problem::no_such_page(&format!("/tiles/{file}")));
     };
     let collections = drawable(&caller, ids)?;
-    let parameters = parameters.only(&["f", LABELS])?;
+    let parameters = parameters.only(&["f", LABELS, ENCODING])?;
     parameters.format(&["json"])?;
-    answer(&app, &caller, &collections, polygons(&parameters)?).await
+    let kind = (polygons(&parameters)?, Encoding::of_parameter(&parameters)?);
+    answer(&app, &caller, &collections, kind).await
 }
 
 /// `GET /tiles.json`: all that the caller sees and that can be drawn.
@@ -38,21 +40,23 @@ pub(crate) async fn tilejson_of_all(
     caller: Caller,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    json_only(parameters)?;
+    let parameters = parameters.only(&["f", ENCODING])?;
+    parameters.format(&["json"])?;
+    let encoding = Encoding::of_parameter(&parameters)?;
     let entries = catalogue::entries(app.settings(), &caller.view);
     let drawable: Vec<CollectionView> = entries
         .iter()
         .filter(|entry| entry.has_geometry())
         .filter_map(|entry| caller.view.collection(entry.id.as_str()))
         .collect();
-    answer(&app, &caller, &drawable, Polygons::Areas).await
+    answer(&app, &caller, &drawable, (Polygons::Areas, encoding)).await
 }
 
 async fn answer(
     app: &App,
     caller: &Caller,
     collections: &[CollectionView],
-    polygons: Polygons,
+    (polygons, encoding): (Polygons, Encoding),
 ) -> Result<Response, Problem> {
     let mut layers = Vec::new();
     let mut titles = Vec::new();
@@ -92,9 +96,10 @@ async fn answer(
         Polygons::Areas => "",
         Polygons::LabelPoints => LABELS_QUERY,
     };
+    let end = encoding.name();
     let tiles = caller
         .base
-        .url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.mvt{query}"));
+        .url(&format!("/tiles/{ids}/{{z}}/{{x}}/{{y}}.{end}{query}"));
     let bounds = collections
         .iter()
         .filter_map(|c| c.meta().bounds)
@@ -105,6 +110,8 @@ async fn answer(
         "description": titles.join(", "),
         "attribution": app.settings().name,
         "scheme": "xyz",
+        // MapLibre reads it here as in a style; TileJSON allows members of others.
+        "encoding": end,
         "tiles": if collections.is_empty() { json!([]) } else { json!([tiles]) },
         "minzoom": 0,
         "maxzoom": VECTOR_MAX_ZOOM,
