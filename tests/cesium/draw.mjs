@@ -1,56 +1,23 @@
 // A survey as CesiumJS draws it in headless Chromium, which may talk to nobody but the
 // server under test and the one that hands out CesiumJS itself.
 
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { withBrowser } from '../browser/browser.mjs';
+import { openPage, pageServer } from './pages.mjs';
 
-const HERE = path.dirname(fileURLToPath(import.meta.url));
-const CESIUM = path.join(HERE, 'node_modules/cesium/Build/Cesium');
 const PATIENCE_MS = 90_000;
-const TYPES = { '.js': 'text/javascript', '.json': 'application/json', '.css': 'text/css', '.html': 'text/html', '.wasm': 'application/wasm' };
-
-/** Hands out the page and CesiumJS; returns the server. */
-async function pageServer() {
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const file = pathname.startsWith('/cesium/') ? path.join(CESIUM, path.normalize(pathname.slice('/cesium'.length))) : path.join(HERE, 'page.html');
-    try {
-      const bytes = await readFile(file);
-      response.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream' });
-      response.end(bytes);
-    } catch {
-      response.writeHead(404);
-      response.end();
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
 
 /**
  * Draws each scene: { name, tileset, terrain, ground, raised_m }. Returns for each what was loaded and
  * drawn, and whatever went wrong.
  */
 export async function draw(base, folder, scenes) {
-  const server = await pageServer();
-  const own = `127.0.0.1:${server.address().port}`;
+  const { server, host } = await pageServer('page.html', { '/cesium/': 'cesium/Build/Cesium' });
   const results = [];
   try {
     await withBrowser(async (open) => {
       for (const scene of scenes) {
-        const { page, context } = await open({ viewport: { width: 720, height: 480 }, deviceScaleFactor: 1 });
-        const strangers = [];
-        const errors = [];
-        page.on('request', (request) => {
-          const url = new URL(request.url());
-          if (/^(https?|wss?):$/.test(url.protocol) && url.host !== own && url.host !== new URL(base).host) strangers.push(url.href);
-        });
-        page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-        page.on('pageerror', (error) => errors.push(String(error)));
-        await page.goto(`http://${own}/`);
+        const { page, context, strangers, errors } = await openPage(open, [host, new URL(base).host], { viewport: { width: 720, height: 480 } });
         await page.waitForFunction(() => globalThis.Cesium, undefined, { timeout: PATIENCE_MS });
         const seen = await page.evaluate(inPage, { ...scene, patienceMs: PATIENCE_MS });
         await page.screenshot({ path: path.join(folder, `cesium-${scene.name}.png`), timeout: PATIENCE_MS });

@@ -70,7 +70,8 @@ function some(first, last) {
   return places;
 }
 
-function tileAt(lon, lat, z) {
+/** Column and row of the tile of WebMercatorQuad over a place. */
+export function tileAt(lon, lat, z) {
   const side = 2 ** z;
   const sin = Math.sin((lat * Math.PI) / 180);
   const y = 0.5 - Math.log((1 + sin) / (1 - sin)) / (4 * Math.PI);

@@ -1,4 +1,5 @@
-// A survey as other people's clients read and draw it, against a running server.
+// A survey and vector tiles as other people's clients read and draw them, against a running
+// server.
 //
 //   node tests/cesium/run.mjs BASE_URL SURVEY SCREENSHOT_FOLDER
 //
@@ -7,9 +8,13 @@
 // program; without one nothing is drawn.
 
 import { mkdirSync } from 'node:fs';
+import proj4 from 'proj4';
 import { expect, report } from '../checks.mjs';
 import { draw } from './draw.mjs';
-import { judgePyramid, judgeSwedishPyramid } from './pyramid.mjs';
+import { drawBoth } from './maplibre.mjs';
+import { judgeMlt, judgeNegotiation } from './mlt.mjs';
+import { overlay } from './openlayers.mjs';
+import { judgePyramid, judgeSwedishPyramid, tileAt } from './pyramid.mjs';
 import { judgeTerrain } from './terrain.mjs';
 import { judge, readCopc } from './tilesets.mjs';
 
@@ -44,6 +49,19 @@ const swedish = await judgeSwedishPyramid(base, PYRAMID_OF, TOWN);
 for (const sentence of swedish.faults) expect(false, `PMTiles: ${sentence}`);
 expect(swedish.tiles > swedish.last - swedish.first && swedish.faults.length === 0, `PMTiles: ${swedish.tiles} tiles of levels ${swedish.first} to ${swedish.last} of SWEREF99TM lie where its metadata says`);
 
+// --- MapLibre tiles, with the decoder of MapLibre ---
+const mlt = await judgeMlt(base);
+for (const sentence of mlt.faults.slice(0, 20)) expect(false, `MLT: ${sentence}`);
+expect(mlt.tiles > 500 && mlt.features > 5000 && mlt.faults.length === 0, `MLT: ${mlt.features} features in ${mlt.tiles} tiles of ${mlt.sizes.size} collections are those of the MVT tiles, in ids, attributes and geometry`);
+for (const [id, { tiles, mvt, mvtGzip, mlt: raw, mltGzip }] of mlt.sizes) {
+  console.log(`MLT   ${id}: ${tiles} tiles, ${mvt} bytes to ${raw}, ${mvtGzip} to ${mltGzip} with gzip`);
+}
+const TOWN_LAYERS = ['land_cover', 'buildings', 'road_links'];
+const townAt = proj4('+proj=utm +zone=33 +ellps=GRS80 +units=m', 'WGS84', TOWN);
+const negotiated = await judgeNegotiation(base, TOWN_LAYERS.join(), [14, ...tileAt(...townAt, 14)]);
+for (const sentence of negotiated) expect(false, `MLT: ${sentence}`);
+expect(negotiated.length === 0, 'MLT: Accept and f choose between MVT and MLT where the address does not');
+
 // --- 3D Tiles, with 3d-tiles-tools and gltf-validator ---
 for (const version of ['1.1', '1.0']) {
   const found = await judge(tileset(version), copc);
@@ -76,8 +94,19 @@ if (process.env.TVILLING_BROWSER) {
     expect(coloured > of / 20 && colours > 20, `CesiumJS, ${scene}: ${coloured} of ${of} pixels are painted, in ${colours} colours`);
     if (above) expect(above.count > 100 && Math.abs(above.median) < 0.25, `CesiumJS, ${scene}: the median of ${above.count} ground points lies ${above.median.toFixed(2)} m above the terrain that is drawn`);
   }
+
+  const maps = await drawBoth(base, folder, TOWN_LAYERS, townAt);
+  expect(maps.strangers.length === 0 && maps.errors.length === 0, `MapLibre GL JS: no error, and no other host is asked for anything${[...maps.strangers, ...maps.errors].map((fault) => `: ${fault}`).join('')}`);
+  expect(maps.painted > maps.of / 5 && maps.features > 100 && maps.different === 0 && maps.sameFeatures, `MapLibre GL JS: ${maps.painted} of ${maps.of} pixels are painted, with ${maps.features} features, and ${maps.different} differ between MVT and MLT`);
+
+  const grids = await overlay(base, folder, 'buildings', TOWN);
+  expect(grids.strangers.length === 0 && grids.errors.length === 0, `OpenLayers: no error, and no other host is asked for anything${[...grids.strangers, ...grids.errors].map((fault) => `: ${fault}`).join('')}`);
+  for (const [set, { corners, worst, over }] of Object.entries(grids.off)) {
+    expect(corners > 100 && over === 0, `OpenLayers, ${set} tiles: ${corners} corners of ${grids.houses} houses lie within ${worst.toFixed(2)} pixels of their places, ${over} further than one`);
+  }
+  expect(grids.filled > 5000 && grids.stray === 0, `OpenLayers: houses fill ${grids.filled} pixels from tiles of SWEREF99TM and ${grids.filledOther} of WebMercatorQuad; ${grids.stray} lie further than one pixel from those of the other`);
 } else {
-  console.log('SKIPPED: no Chromium, so that CesiumJS draws nothing');
+  console.log('SKIPPED: no Chromium, so that CesiumJS, MapLibre GL JS and OpenLayers draw nothing');
 }
 
 report();
