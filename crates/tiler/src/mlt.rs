@@ -121,8 +121,6 @@ fn whole(value: &PropValue) -> Option<i128> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use mlt_core::{Decoder, Layer, Parser};
     use model::Value;
 
@@ -192,7 +190,7 @@ mod tests {
             };
             let text = |value: &PropValue| matches!((value, &row[0]), (PropValue::Str(Some(a)), Value::Text(b)) if a == b);
             assert!(text(namn), "{namn:?}");
-            let expected = (!matches!(row[1], Value::Null)).then(|| i as f64 - 100.0);
+            let expected = (!matches!(row[1], Value::Null)).then_some(i as f64 - 100.0);
             assert_eq!(number(n), expected);
             assert_eq!(number(x), Some(i as f64 / 10.0));
             assert_eq!(*ja, PropValue::Bool(Some(i % 2 == 0)));

@@ -51,8 +51,6 @@ impl TileMatrixSets {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn renamed(id: &str) -> TileMatrixSet {

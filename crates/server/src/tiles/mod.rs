@@ -195,7 +195,9 @@ async fn vector_tile(
 ) -> Result<Response, Problem> {
     let tms = set_of(app, tms)?;
     let tile = address_of(&tms, z, x, y)?;
-    let versions = collections.iter().map(|c| (c.meta().id.as_str(), c.version()));
+    let versions = collections
+        .iter()
+        .map(|c| (c.meta().id.as_str(), c.version()));
     let (of_pyramid, content) = match pyramid::look_up(&collections, &tms, tile, polygons) {
         pyramid::Known::Tile(found) if encoding == Encoding::Mvt => {
             return caller.answer(found, Caching::Minute).await;
