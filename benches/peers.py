@@ -29,16 +29,37 @@ def python_with(*packages):
     return python
 
 
-def crate(name, version):
+def crate(name, version, *more):
     """A program of crates.io, installed when it is missing; none, loudly, if it cannot be."""
     program = TARGET / "bench-peers/bin" / name
     if not program.exists():
         rest = {k: v for k, v in os.environ.items() if k != "CARGO_TARGET_DIR"}
-        command = ["cargo", "install", "--locked", "--root", TARGET / "bench-peers", "--version", version, name]
+        command = ["cargo", "install", "--locked", "--root", TARGET / "bench-peers", "--version", version, *more, name]
         if subprocess.run(command, env=rest).returncode:
             print(f"SKIPPED: {name} could not be installed", file=sys.stderr)
             return None
     return program
+
+
+def debian(name, *packages):
+    """The words that start a program of Debian: the one on the path, or else one unpacked from
+    these packages among our peers, so that no service starts; none, loudly, if it cannot be."""
+    if installed := shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
+        return [installed]
+    home = TARGET / "bench-peers/debian"
+    if not any(home.glob(f"usr/*bin/{name}")) and shutil.which("apt-get"):
+        with folder() as at:
+            if os.geteuid() == 0:
+                subprocess.run(["apt-get", "update", "-qq"], stderr=subprocess.DEVNULL)
+            subprocess.run(["apt-get", "download", "-qq", *packages], cwd=at, stderr=subprocess.DEVNULL)
+            for package in at.glob("*.deb"):
+                subprocess.run(["dpkg", "-x", package, home], check=True)
+    unpacked = next(home.glob(f"usr/*bin/{name}"), None)
+    if not unpacked:
+        print(f"SKIPPED: {name} is not there, nor Debian's {' '.join(packages)}", file=sys.stderr)
+        return None
+    libraries = ":".join(str(at) for at in home.glob("usr/lib/*-linux-gnu"))
+    return ["env", f"LD_LIBRARY_PATH={libraries}", unpacked]
 
 
 def timed(command, **more):
@@ -83,11 +104,19 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def cpu_s(process):
+    """Processor seconds that a process and all below it have taken so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(cpu_s, below))
+
+
 class Server:
     """A server in a process of its own, until the end of the `with`."""
 
     def __init__(self, command, probe, **more):
-        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen([str(word) for word in command], **{**quiet, **more})
         for _ in range(300):
             with contextlib.suppress(urllib.error.URLError, OSError):
                 urllib.request.urlopen(probe).read()
@@ -98,9 +127,8 @@ class Server:
         raise SystemExit(f"{command[0]} does not answer at {probe}")
 
     def cpu_s(self):
-        """Processor seconds that it has taken so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds that it has taken so far, with its workers."""
+        return cpu_s(self.process.pid)
 
     def __enter__(self):
         return self
