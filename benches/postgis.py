@@ -56,10 +56,10 @@ class Database:
     def url(self, database):
         return f"postgres://bench@127.0.0.1:{self.port}/{database}"
 
-    def run(self, database, statement):
-        """Runs a statement, and returns what it selects, a line for each row."""
-        command = [self.programs / "psql", "-qtA", "-v", "ON_ERROR_STOP=1", "-d", self.address(database), "-c", statement]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    def run(self, database, statements):
+        """Runs statements, and returns what they select, a line for each row."""
+        command = [self.programs / "psql", "-qtA", "-v", "ON_ERROR_STOP=1", "-d", self.address(database)]
+        return subprocess.run(command, input=statements, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def load(self, database, crs, files):
         """Makes a database of layers, projected once, indexed, and with neighbours close on disk."""

@@ -21,7 +21,8 @@ pub(crate) fn start_logs(serving: bool) {
     if std::io::stderr().is_terminal() || !serving {
         logs.with_target(false).init();
     } else {
-        logs.json().init();
+        // The span of the request says it all; the list of spans would say it again.
+        logs.json().with_span_list(false).init();
     }
 }
 

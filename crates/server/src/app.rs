@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use geodesy::{Crs, Transform};
-use model::Access;
+use geodesy::{Crs, TileMatrixSet, Transform};
+use model::{Access, Bounds};
 use tokio::sync::Semaphore;
 
 use crate::Settings;
@@ -68,6 +68,8 @@ struct Shared {
     twin_from_lonlat: Transform,
     /// By code of the other CRS: from the twin's to that one.
     from_twin: Mutex<HashMap<String, Transform>>,
+    /// By tile matrix set, and box in the twin's CRS: the box in the set's.
+    bounds_in_sets: Mutex<HashMap<(&'static str, [u64; 4]), Option<Bounds>>>,
     tiles: TileCache,
     workers: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
@@ -123,6 +125,7 @@ impl App {
             lonlat_from_twin: Transform::new(&twin_crs, &lonlat)?,
             twin_from_lonlat: Transform::new(&lonlat, &twin_crs)?,
             from_twin: Mutex::default(),
+            bounds_in_sets: Mutex::default(),
             twin_crs,
             twin,
             settings,
@@ -189,6 +192,39 @@ impl App {
         // Only tile matrix sets come here, so that callers cannot fill the map.
         known.insert(crs.code().to_owned(), transform.clone());
         Ok(transform)
+    }
+
+    /// A box of the twin in the CRS of a tile matrix set; none if it has no place there.
+    ///
+    /// Made once for each, since every tile asks for it and some hundred points go into it.
+    pub(crate) fn bounds_in_set(
+        &self,
+        tms: &'static TileMatrixSet,
+        bounds: &Bounds,
+    ) -> Result<Option<Bounds>, geodesy::Error> {
+        /// More than collections and surveys in all sets; those of old versions go with it.
+        const MOST: usize = 10_000;
+        let corners = [
+            bounds.min_x(),
+            bounds.min_y(),
+            bounds.max_x(),
+            bounds.max_y(),
+        ];
+        let key = (tms.id.as_str(), corners.map(f64::to_bits));
+        let known = || {
+            let known = self.0.bounds_in_sets.lock();
+            known.unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(made) = known().get(&key) {
+            return Ok(*made);
+        }
+        let made = self.transform_from_twin(&tms.crs)?.bounds(bounds).ok();
+        let mut known = known();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(key, made);
+        Ok(made)
     }
 
     /// What callers of this class see of the twin as it is now.

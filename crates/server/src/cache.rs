@@ -46,6 +46,13 @@ impl TileCache {
         TileCache(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
+    /// Returns the tile, if it is there.
+    pub(crate) async fn get(&self, key: &TileKey) -> Option<Arc<Tile>> {
+        let tile = self.0.get(key).await?;
+        metrics::counter!("tvilling_tile_cache_total", "result" => "hit").increment(1);
+        Some(tile)
+    }
+
     /// Returns the tile, made by `make` if it is not there. Callers who ask for the
     /// same tile at the same time wait for one of them to make it.
     pub(crate) async fn get_or_make(
@@ -53,8 +60,7 @@ impl TileCache {
         key: TileKey,
         make: impl Future<Output = Result<Tile, Problem>>,
     ) -> Result<Arc<Tile>, Problem> {
-        if let Some(tile) = self.0.get(&key).await {
-            metrics::counter!("tvilling_tile_cache_total", "result" => "hit").increment(1);
+        if let Some(tile) = self.get(&key).await {
             return Ok(tile);
         }
         metrics::counter!("tvilling_tile_cache_total", "result" => "miss").increment(1);

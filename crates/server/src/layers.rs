@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -33,15 +33,38 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
 const EXPOSED_HEADERS: &str =
     "ETag, Content-Length, Content-Range, Retry-After, Tvilling-Sacrifices, X-Request-Id";
 
+/// What may be asked with which method is told by 405.
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+
+/// Headers of most answers, and a few more.
+const HEADERS: usize = 16;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Wraps the routes. The outermost is last.
+/// Wraps the routes. All but the innermost is one layer, since a layer costs every request
+/// some allocations, and a hot tile has little else to do.
 pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
     router
         .layer(CatchPanicLayer::custom(on_panic))
-        .layer(from_fn_with_state(app.clone(), limit))
-        .layer(from_fn(dress))
-        .layer(from_fn(watch))
+        .layer(from_fn_with_state(app.clone(), around_request))
+}
+
+async fn around_request(State(app): State<App>, request: Request, next: Next) -> Response {
+    let watch = Watch::begin(&request);
+    let dress = Dress::of(&request);
+    let mut response = if request.method() == Method::OPTIONS {
+        options()
+    } else {
+        limit(&app, request, next)
+            .instrument(watch.span.clone())
+            .await
+    };
+    dress.put_on(response.headers_mut());
+    watch.tell(&mut response);
+    response
 }
 
 fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
@@ -57,33 +80,50 @@ fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
 ///
 /// The log has the path but not the query, which may say where somebody lives, and
 /// never a header, which may be a key.
-async fn watch(request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let id = request_id(request.headers());
-    let method = request.method().clone();
-    let route: Arc<str> = match request.extensions().get::<MatchedPath>() {
-        Some(path) => path.as_str().into(),
-        None => "none".into(),
-    };
-    let span = tracing::info_span!(
-        "request",
-        id = %id.to_str().unwrap_or(""),
-        method = %method,
-        path = request.uri().path(),
-    );
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let took = began.elapsed();
-    let status = response.status();
-    operation::count_request(&method, &route, status, took);
-    span.in_scope(|| {
-        tracing::info!(
-            status = status.as_u16(),
-            ms = took.as_secs_f64() * 1e3,
-            "answered"
+struct Watch {
+    began: Instant,
+    id: HeaderValue,
+    method: Method,
+    route: Arc<str>,
+    span: tracing::Span,
+}
+
+impl Watch {
+    fn begin(request: &Request) -> Watch {
+        let id = request_id(request.headers());
+        let method = request.method().clone();
+        let route = match request.extensions().get::<MatchedPath>() {
+            Some(path) => path.as_str(),
+            None => "none",
+        };
+        let span = tracing::info_span!(
+            "request",
+            id = %id.to_str().unwrap_or(""),
+            method = %method,
+            path = request.uri().path(),
         );
-    });
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+        Watch {
+            began: Instant::now(),
+            id,
+            method,
+            route: route.into(),
+            span,
+        }
+    }
+
+    fn tell(self, response: &mut Response) {
+        let took = self.began.elapsed();
+        let status = response.status();
+        operation::count_request(&self.method, self.route, status, took);
+        self.span.in_scope(|| {
+            tracing::info!(
+                status = status.as_u16(),
+                ms = took.as_secs_f64() * 1e3,
+                "answered"
+            );
+        });
+        response.headers_mut().insert(REQUEST_ID, self.id);
+    }
 }
 
 /// The id that a proxy gave, if it is plain, or one of our own.
@@ -98,76 +138,84 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
-/// Adds the headers that every answer has, and answers OPTIONS.
-///
-/// Open data is for everybody's page (`*`). A page that sends a key gets its own origin
-/// back, since browsers want that before they hand over an answer to a request with
-/// credentials.
-async fn dress(request: Request, next: Next) -> Response {
-    let with_key = request.headers().contains_key(header::AUTHORIZATION)
-        || request
-            .headers()
-            .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
-            .and_then(|names| names.to_str().ok())
-            .is_some_and(|names| names.to_ascii_lowercase().contains("authorization"));
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = if request.method() == Method::OPTIONS {
-        let mut response = StatusCode::NO_CONTENT.into_response();
-        let headers = response.headers_mut();
-        let methods = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
-        headers.insert(header::ALLOW, methods.clone());
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static(
-                "Authorization, Accept, Content-Type, If-None-Match, If-Range, Range",
-            ),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_MAX_AGE,
-            HeaderValue::from_static("86400"),
-        );
-        response
-    } else {
-        next.run(request).await
-    };
+fn options() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    match origin.filter(|_| with_key) {
-        Some(origin) => {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(
-                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
-        }
-        None => {
-            headers.insert(
-                header::ACCESS_CONTROL_ALLOW_ORIGIN,
-                HeaderValue::from_static("*"),
-            );
-        }
-    }
     for (name, value) in [
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
+        (header::ALLOW, METHODS),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (
-            header::VARY,
-            "Accept, Accept-Encoding, Authorization, Origin",
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Accept, Content-Type, If-None-Match, If-Range, Range",
         ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "cross-origin",
-        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
+/// The headers that every answer has.
+///
+/// Open data is for everybody's page (`*`). A page that sends a key gets its own origin
+/// back, since browsers want that before they hand over an answer to a request with
+/// credentials.
+struct Dress {
+    /// Where the page comes from that sends a key.
+    origin_with_key: Option<HeaderValue>,
+}
+
+impl Dress {
+    fn of(request: &Request) -> Dress {
+        let headers = request.headers();
+        let with_key = || {
+            headers.contains_key(header::AUTHORIZATION)
+                || headers
+                    .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+                    .and_then(|names| names.to_str().ok())
+                    .is_some_and(|names| names.to_ascii_lowercase().contains("authorization"))
+        };
+        let origin = headers.get(header::ORIGIN);
+        Dress {
+            origin_with_key: origin.filter(|_| with_key()).cloned(),
+        }
+    }
+
+    fn put_on(self, headers: &mut HeaderMap) {
+        headers.reserve(HEADERS);
+        match self.origin_with_key {
+            Some(origin) => {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                headers.insert(
+                    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                    HeaderValue::from_static("true"),
+                );
+            }
+            None => {
+                headers.insert(
+                    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                    HeaderValue::from_static("*"),
+                );
+            }
+        }
+        for (name, value) in [
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS),
+            (
+                header::VARY,
+                "Accept, Accept-Encoding, Authorization, Origin",
+            ),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+            (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+            (CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
 /// Refuses what is too large, sheds what is too much, and ends what takes too long.
-async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn limit(app: &App, request: Request, next: Next) -> Response {
     let address = request
         .uri()
         .path_and_query()

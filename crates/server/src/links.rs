@@ -5,8 +5,12 @@
 //! count; others are passed over, so that nothing can be smuggled into a link. A proxy
 //! must overwrite these headers, or the operator sets `public_url`.
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use serde_json::{Value, json};
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// A link, as OGC API has them.
 pub(crate) fn link(rel: &str, media_type: &str, href: String, title: &str) -> Value {
@@ -30,21 +34,21 @@ impl Base {
         if let Some(url) = public_url {
             return Base(url.trim_end_matches('/').to_owned());
         }
-        let forwarded = header_text(headers, "forwarded");
-        let said = |key: &str, x_name: &str| {
+        let forwarded = header_text(headers, &header::FORWARDED);
+        let said = |key: &str, x_name: &HeaderName| {
             forwarded
                 .and_then(|text| forwarded_pair(text, key))
                 .or_else(|| header_text(headers, x_name).map(first_of_list))
         };
-        let proto = said("proto", "x-forwarded-proto")
+        let proto = said("proto", &X_FORWARDED_PROTO)
             .map(str::to_ascii_lowercase)
             .filter(|proto| proto == "http" || proto == "https");
-        let host = said("host", "x-forwarded-host")
+        let host = said("host", &X_FORWARDED_HOST)
             .filter(|host| is_host(host))
             .or_else(|| uri.authority().map(|a| a.as_str()).filter(|h| is_host(h)))
-            .or_else(|| header_text(headers, header::HOST.as_str()).filter(|h| is_host(h)))
+            .or_else(|| header_text(headers, &header::HOST).filter(|h| is_host(h)))
             .unwrap_or("localhost");
-        let prefix = header_text(headers, "x-forwarded-prefix")
+        let prefix = header_text(headers, &X_FORWARDED_PREFIX)
             .map(|prefix| first_of_list(prefix).trim_end_matches('/'))
             .filter(|prefix| is_prefix(prefix))
             .unwrap_or("");
@@ -60,7 +64,7 @@ impl Base {
     }
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 

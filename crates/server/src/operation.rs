@@ -1,6 +1,6 @@
 //! For those who run the server: is it alive, is it ready, how is it doing.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -61,7 +61,7 @@ pub(crate) fn tidy_metrics() {
 }
 
 /// Counts an answer, by the route's template: names of collections stay out.
-pub(crate) fn count_request(method: &Method, route: &str, status: StatusCode, took: Duration) {
+pub(crate) fn count_request(method: &Method, route: Arc<str>, status: StatusCode, took: Duration) {
     let method = match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -70,12 +70,12 @@ pub(crate) fn count_request(method: &Method, route: &str, status: StatusCode, to
     };
     metrics::counter!(
         "tvilling_requests_total",
-        "route" => route.to_owned(),
+        "route" => Arc::clone(&route),
         "method" => method,
         "status" => status.as_u16().to_string(),
     )
     .increment(1);
-    metrics::histogram!("tvilling_request_seconds", "route" => route.to_owned()).record(took);
+    metrics::histogram!("tvilling_request_seconds", "route" => route).record(took);
 }
 
 /// `GET /healthz`: the process answers.

@@ -122,7 +122,7 @@ pub(crate) fn address_of(
 /// features just outside reach in.
 pub(crate) fn touches(
     app: &App,
-    tms: &TileMatrixSet,
+    tms: &'static TileMatrixSet,
     tile: TileCoord,
     bounds: &model::Bounds,
 ) -> Result<bool, Problem> {
@@ -131,7 +131,7 @@ pub(crate) fn touches(
         return Ok(false);
     };
     // A box that has no place in the set's CRS touches none of its tiles.
-    let Ok(bounds) = app.transform_from_twin(&tms.crs)?.bounds(bounds) else {
+    let Some(bounds) = app.bounds_in_set(tms, bounds)? else {
         return Ok(false);
     };
     Ok(tile_bounds
@@ -198,7 +198,9 @@ async fn vector_tile(
     let versions = collections
         .iter()
         .map(|c| (c.meta().id.as_str(), c.version()));
-    let (of_pyramid, content) = match pyramid::look_up(&collections, &tms, tile, polygons) {
+    let known = pyramid::look_up(&collections, &tms, tile, polygons);
+    let is_nothing = matches!(known, pyramid::Known::Nothing);
+    let (of_pyramid, content) = match known {
         pyramid::Known::Tile(found) if encoding == Encoding::Mvt => {
             return caller.answer(found, Caching::Minute).await;
         }
@@ -206,19 +208,7 @@ async fn vector_tile(
             let content = content_hash(versions.chain([found.version()]));
             (Some(found), content)
         }
-        known => {
-            if !covers(app, &collections, &tms, tile)? {
-                return Err(Problem::not_found(
-                    "tile",
-                    &tile.to_string(),
-                    "It lies outside what these collections cover.",
-                ));
-            }
-            if let pyramid::Known::Nothing = known {
-                return Ok(caller.empty_tile());
-            }
-            (None, content_hash(versions))
-        }
+        _ => (None, content_hash(versions)),
     };
     let key = TileKey {
         class: caller.class,
@@ -232,6 +222,20 @@ async fn vector_tile(
         tms: tms.id.clone().into(),
         tile,
     };
+    // What is kept was found to be inside when it was made.
+    if let Some(kept) = app.tiles().get(&key).await {
+        return answer(caller, &kept).await;
+    }
+    if of_pyramid.is_none() && !covers(app, &collections, &tms, tile)? {
+        return Err(Problem::not_found(
+            "tile",
+            &tile.to_string(),
+            "It lies outside what these collections cover.",
+        ));
+    }
+    if is_nothing {
+        return Ok(caller.empty_tile());
+    }
     let options = tiler::VectorOptions {
         byte_limit: app.limits().vector_tile_bytes,
         polygons,
@@ -264,7 +268,12 @@ async fn vector_tile(
         content.headers = headers;
         Ok(Some(content))
     });
-    match app.tiles().get_or_make(key, make).await?.as_ref() {
+    let made = app.tiles().get_or_make(key, make).await?;
+    answer(caller, &made).await
+}
+
+async fn answer(caller: &Caller, tile: &Option<Content>) -> Result<Response, Problem> {
+    match tile {
         Some(content) => caller.answer(content.clone(), Caching::Minute).await,
         None => Ok(caller.empty_tile()),
     }
