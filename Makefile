@@ -21,6 +21,7 @@ bench: build-packages web
 	benches/lidar
 	benches/terrain
 	benches/tiler
+	benches/serve
 
 web:
 	scripts/web

@@ -7,6 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
+use crate::layers::HEADERS;
 use crate::problem::Problem;
 
 /// Below this, gzip saves no packet.
@@ -192,15 +193,39 @@ impl Asked {
     ) -> Result<Response, Problem> {
         let gzip = self.takes_gzip && content.is_worth_compressing();
         let etag = content.etag(gzip);
-        let known = self.has(&etag);
-        let (status, body) = if known {
-            (StatusCode::NOT_MODIFIED, Bytes::new())
+        let body = if self.has(&etag) {
+            None
         } else {
-            (StatusCode::OK, body_of(&content, gzip).await?)
+            Some(body_of(&content, gzip).await?)
         };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
+        Ok(self.respond(content, caching, gzip, etag, body))
+    }
+
+    /// Answers with content that is compressed already; none if it is not, or the caller
+    /// takes no gzip.
+    pub(crate) fn answer_at_once(&self, content: Content, caching: Caching) -> Option<Response> {
+        let gzipped = content.gzipped.clone().filter(|_| self.takes_gzip)?;
+        let etag = content.etag(true);
+        let body = (!self.has(&etag)).then_some(gzipped);
+        Some(self.respond(content, caching, true, etag, body))
+    }
+
+    /// Without a body the caller has the content already.
+    fn respond(
+        &self,
+        content: Content,
+        caching: Caching,
+        gzip: bool,
+        etag: HeaderValue,
+        body: Option<Bytes>,
+    ) -> Response {
+        let known = body.is_none();
+        let mut response = Response::new(Body::from(body.unwrap_or_default()));
+        if known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(header::ETAG, etag);
         headers.insert(header::CACHE_CONTROL, self.cache_control(caching));
         for (name, value) in content.headers {
@@ -215,7 +240,7 @@ impl Asked {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
         }
-        Ok(response)
+        response
     }
 
     /// Answers that the tile is there, and empty.

@@ -36,8 +36,8 @@ const EXPOSED_HEADERS: &str =
 /// What may be asked with which method is told by 405.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
-/// Headers of most answers, and a few more.
-const HEADERS: usize = 16;
+/// Headers of most answers: a map that grows costs more than one that is large enough.
+pub(crate) const HEADERS: usize = 16;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -53,7 +53,11 @@ pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
 }
 
 async fn around_request(State(app): State<App>, request: Request, next: Next) -> Response {
-    let watch = Watch::begin(&request);
+    let route = match request.extensions().get::<MatchedPath>() {
+        Some(path) => path.as_str(),
+        None => "none",
+    };
+    let watch = Watch::begin(Instant::now(), &request, route);
     let dress = Dress::of(&request);
     let mut response = if request.method() == Method::OPTIONS {
         options()
@@ -80,7 +84,7 @@ fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
 ///
 /// The log has the path but not the query, which may say where somebody lives, and
 /// never a header, which may be a key.
-struct Watch {
+pub(crate) struct Watch {
     began: Instant,
     id: HeaderValue,
     method: Method,
@@ -89,13 +93,10 @@ struct Watch {
 }
 
 impl Watch {
-    fn begin(request: &Request) -> Watch {
+    /// Begins with a request that came then; the route is its template.
+    pub(crate) fn begin<B>(began: Instant, request: &Request<B>, route: &str) -> Watch {
         let id = request_id(request.headers());
         let method = request.method().clone();
-        let route = match request.extensions().get::<MatchedPath>() {
-            Some(path) => path.as_str(),
-            None => "none",
-        };
         let span = tracing::info_span!(
             "request",
             id = %id.to_str().unwrap_or(""),
@@ -103,7 +104,7 @@ impl Watch {
             path = request.uri().path(),
         );
         Watch {
-            began: Instant::now(),
+            began,
             id,
             method,
             route: route.into(),
@@ -111,7 +112,8 @@ impl Watch {
         }
     }
 
-    fn tell(self, response: &mut Response) {
+    /// Tells of the answer, and gives it the id.
+    pub(crate) fn tell(self, response: &mut Response) {
         let took = self.began.elapsed();
         let status = response.status();
         operation::count_request(&self.method, self.route, status, took);
@@ -160,13 +162,13 @@ fn options() -> Response {
 /// Open data is for everybody's page (`*`). A page that sends a key gets its own origin
 /// back, since browsers want that before they hand over an answer to a request with
 /// credentials.
-struct Dress {
+pub(crate) struct Dress {
     /// Where the page comes from that sends a key.
     origin_with_key: Option<HeaderValue>,
 }
 
 impl Dress {
-    fn of(request: &Request) -> Dress {
+    pub(crate) fn of<B>(request: &Request<B>) -> Dress {
         let headers = request.headers();
         let with_key = || {
             headers.contains_key(header::AUTHORIZATION)
@@ -181,8 +183,7 @@ impl Dress {
         }
     }
 
-    fn put_on(self, headers: &mut HeaderMap) {
-        headers.reserve(HEADERS);
+    pub(crate) fn put_on(self, headers: &mut HeaderMap) {
         match self.origin_with_key {
             Some(origin) => {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

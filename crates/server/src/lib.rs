@@ -4,8 +4,8 @@
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
 //! Each family of protocols has its own place: `features`, `tiles` (vector), `surveys`
 //! (heights, rasters, points), `identify`, `styles`, `page`, `operation`. What happens
-//! around every request is in `layers`, and connections are in `serve`. Geometry is for
-//! other crates.
+//! around every request is in `layers`, the short way to hot tiles in `shortcut`, and
+//! connections are in `serve`. Geometry is for other crates.
 
 mod app;
 mod cache;
@@ -24,6 +24,7 @@ mod params;
 mod problem;
 mod router;
 mod serve;
+mod shortcut;
 mod styles;
 mod surveys;
 mod tiles;

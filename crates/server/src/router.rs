@@ -62,7 +62,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/tiles.json", get(tiles::tilejson_of_all)),
         ("/tiles/{file}", get(tiles::document)),
         ("/tiles/{id}/{file}", get(tiles::archive)),
-        ("/tiles/{ids}/{z}/{x}/{file}", get(tiles::xyz_tile)),
+        (tiles::XYZ_TILE, get(tiles::xyz_tile)),
         ("/tiles/{ids}/{tms}/{z}/{x}/{file}", get(tiles::xyz_tile_in)),
         // XYZ and TileJSON 3, raster; {file} is Y.png, Y.webp or SURVEY.json.
         (

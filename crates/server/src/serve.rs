@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
+use crate::shortcut::Shortcut;
 use crate::{operation, router};
 
 /// A client that needs longer for its request's head is not a client. It is also how
@@ -43,7 +44,7 @@ pub async fn serve(
     let limits = app.limits().clone();
     let warming = app.clone();
     tokio::task::spawn_blocking(move || warming.warm());
-    let routes = router(app);
+    let routes = Shortcut::new(app.clone(), router(app));
     let mut server = Builder::new(TokioExecutor::new());
     server
         .http1()

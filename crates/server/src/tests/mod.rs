@@ -20,7 +20,6 @@ mod tiles;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::body::to_bytes;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use fixtures::{ORIGIN, Town, feature, hectare, id, line, point, polygon, texts};
@@ -32,6 +31,7 @@ use model::{
 use serde_json::Value as Json;
 use tower::ServiceExt;
 
+use crate::shortcut::Shortcut;
 use crate::{
     App, AttributeSettings, CollectionSettings, Department, Limits, Settings, Style, Text, router,
 };
@@ -42,7 +42,7 @@ const SIGNS: u64 = 25;
 struct ServedTown {
     twin: Town,
     app: App,
-    routes: Router,
+    routes: Shortcut,
     key: String,
 }
 
@@ -254,7 +254,7 @@ fn town_with(limits: Limits, settings: Settings) -> ServedTown {
     let app = App::with_limits(twin.path(), settings, limits).unwrap();
     ServedTown {
         twin,
-        routes: router(app.clone()),
+        routes: Shortcut::new(app.clone(), router(app.clone())),
         app,
         key,
     }

@@ -5,7 +5,7 @@
 //! `Tvilling-Sacrifices`, sentences with `; ` between them.
 
 mod encoding;
-mod pyramid;
+pub(crate) mod pyramid;
 mod sets;
 mod tilejson;
 
@@ -40,6 +40,9 @@ pub(crate) const VECTOR_MAX_ZOOM: u8 = 16;
 
 /// Most collections in one tile. A town has some tens.
 const MAX_COLLECTIONS: usize = 100;
+
+/// The route of a tile in it.
+pub(crate) const XYZ_TILE: &str = "/tiles/{ids}/{z}/{x}/{file}";
 
 const SACRIFICES: HeaderName = HeaderName::from_static("tvilling-sacrifices");
 
