@@ -90,8 +90,8 @@ impl Content {
     /// Returns an answer that was compressed with gzip long ago, and is not touched: a client
     /// that takes no gzip has it inflated.
     ///
-    /// Its ETag is a hash of its length and its end, since hashing 20 kB takes as long as all
-    /// else that we do to pass it on. Gzip ends with the CRC-32 and the length of what is in it
+    /// Its ETag is a hash of its length and its end, since hashing all of it was a seventh of
+    /// what passing a tile on took. Gzip ends with the CRC-32 and the length of what is in it
     /// (RFC 1952, 2.3.1), and what comes before would have to be the same as well.
     pub(crate) fn of_gzip(media_type: &'static str, gzipped: Bytes) -> Content {
         let end = &gzipped[gzipped.len().saturating_sub(TELLING_END)..];
