@@ -35,14 +35,14 @@ fn main() -> anyhow::Result<()> {
         };
         let bounds = forward.bounds(bounds)?;
         let mut sizes = Sizes::default();
+        let layers = [tiler::TileLayer::from(collection.clone())];
         for z in levels.clone() {
             let Some((columns, rows)) = tms.tiles_over(z, &bounds) else {
                 continue;
             };
             for (x, y) in rows.flat_map(|y| columns.clone().map(move |x| (x, y))) {
                 let tile = TileCoord::new(z, x, y)?;
-                let one = std::slice::from_ref(&collection);
-                let mvt = tiler::vector_tile(one, tms, tile, &options)?.bytes;
+                let mvt = tiler::vector_tile(&layers, tms, tile, &options)?.bytes;
                 if !mvt.is_empty() {
                     sizes.add(&mvt)?;
                 }

@@ -68,8 +68,8 @@ struct Shared {
     twin_from_lonlat: Transform,
     /// By code of the other CRS: from the twin's to that one.
     from_twin: Mutex<HashMap<String, Transform>>,
-    /// By tile matrix set, and box in the twin's CRS: the box in the set's.
-    bounds_in_sets: Mutex<HashMap<(&'static str, [u64; 4]), Option<Bounds>>>,
+    /// By code of the other CRS, and box in the twin's: the box in that one.
+    bounds_in_sets: Mutex<HashMap<String, HashMap<[u64; 4], Option<Bounds>>>>,
     tiles: TileCache,
     workers: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
@@ -199,10 +199,10 @@ impl App {
     /// Made once for each, since every tile asks for it and some hundred points go into it.
     pub(crate) fn bounds_in_set(
         &self,
-        tms: &'static TileMatrixSet,
+        tms: &TileMatrixSet,
         bounds: &Bounds,
     ) -> Result<Option<Bounds>, geodesy::Error> {
-        /// More than collections and surveys in all sets; those of old versions go with it.
+        /// More than collections and surveys; those of old versions go with it.
         const MOST: usize = 10_000;
         let corners = [
             bounds.min_x(),
@@ -210,20 +210,21 @@ impl App {
             bounds.max_x(),
             bounds.max_y(),
         ];
-        let key = (tms.id.as_str(), corners.map(f64::to_bits));
+        let corners = corners.map(f64::to_bits);
         let known = || {
             let known = self.0.bounds_in_sets.lock();
             known.unwrap_or_else(PoisonError::into_inner)
         };
-        if let Some(made) = known().get(&key) {
+        if let Some(made) = known().get(tms.crs.code()).and_then(|of| of.get(&corners)) {
             return Ok(*made);
         }
         let made = self.transform_from_twin(&tms.crs)?.bounds(bounds).ok();
         let mut known = known();
-        if known.len() >= MOST {
-            known.clear();
+        let of_crs = known.entry(tms.crs.code().to_owned()).or_default();
+        if of_crs.len() >= MOST {
+            of_crs.clear();
         }
-        known.insert(key, made);
+        of_crs.insert(corners, made);
         Ok(made)
     }
 

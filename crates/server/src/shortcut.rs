@@ -78,7 +78,8 @@ fn answer<B>(app: &App, request: &Request<B>) -> Option<Response> {
     let collection = app.view(Class::Public).ok()?.collection(id)?;
     let tms = set_of(app, WEB_MERCATOR).ok()?;
     let tile = address_of(&tms, z, x, y).ok()?;
-    let pyramid::Known::Tile(content) = pyramid::look_up(&[collection], &tms, tile, Polygons::Areas)
+    let pyramid::Known::Tile(content) =
+        pyramid::look_up(&[collection], &tms, tile, Polygons::Areas)
     else {
         return None;
     };

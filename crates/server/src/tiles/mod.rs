@@ -125,7 +125,7 @@ pub(crate) fn address_of(
 /// features just outside reach in.
 pub(crate) fn touches(
     app: &App,
-    tms: &'static TileMatrixSet,
+    tms: &TileMatrixSet,
     tile: TileCoord,
     bounds: &model::Bounds,
 ) -> Result<bool, Problem> {
