@@ -51,6 +51,9 @@ impl Default for Limits {
     }
 }
 
+/// What boxes of the twin, by their corners, are in another CRS.
+type BoundsKnown = HashMap<[u64; 4], Option<Bounds>>;
+
 /// A twin, ready to be served. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
@@ -69,7 +72,7 @@ struct Shared {
     /// By code of the other CRS: from the twin's to that one.
     from_twin: Mutex<HashMap<String, Transform>>,
     /// By code of the other CRS, and box in the twin's: the box in that one.
-    bounds_in_sets: Mutex<HashMap<String, HashMap<[u64; 4], Option<Bounds>>>>,
+    bounds_in_sets: Mutex<HashMap<String, BoundsKnown>>,
     tiles: TileCache,
     workers: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,

@@ -8,24 +8,20 @@
 
 use mlt_core::encoder::EncoderConfig;
 use mlt_core::mvt::mvt_to_tile_layers;
-use mlt_core::{MltResult, PropKind, PropValue, TileFeature, TileLayer};
+use mlt_core::{MltResult, PropKind, PropValue, TileLayer};
 
 use crate::Error;
 
 /// Up to here, and as far below zero, a double holds every whole number.
 const EXACT_MAX: i128 = 1 << 53;
 
-/// The longest step down from one id to the next that decoders in JavaScript follow. Steps
-/// are written as twice their length, less one where they lead down, and read as doubles:
-/// beyond this the odd ones are rounded, and lead up (@maplibre/mlt 1.3.0).
-const ID_STEP_DOWN_MAX: u64 = 1 << 52;
-
 /// Returns the MapLibre tile, version 1, that holds what an MVT tile does.
 ///
-/// Features keep their order, or come in that of their ids where decoders in JavaScript would
-/// else misread these. Attributes keep their values; those of whole numbers beyond 32 bits
-/// become doubles, where that changes none: clients in JavaScript take wider columns for
-/// BigInt, which no style can compare with a number.
+/// Features keep their order, which in our tiles is that of their ids: decoders in JavaScript
+/// misread ids that lie far below the one before (@maplibre/mlt 1.3.0). Attributes keep their
+/// values; those of whole numbers beyond 32 bits become doubles, where that changes none:
+/// clients in JavaScript take wider columns for BigInt, which no style can compare with a
+/// number.
 ///
 /// # Errors
 ///
@@ -49,15 +45,14 @@ fn config() -> EncoderConfig {
         .with_id_sort(false)
 }
 
-/// Returns the layer with ids and whole numbers as decoders in JavaScript can read them.
+/// Returns the layer with whole numbers as decoders in JavaScript can read them.
 fn fit_for_scripts(layer: TileLayer) -> MltResult<TileLayer> {
     let columns = 0..layer.property_names().len();
     let wide: Vec<bool> = columns.map(|column| is_wide(&layer, column)).collect();
-    let far = has_far_ids(&layer);
     let Some(first) = layer.features().first() else {
         return Ok(layer);
     };
-    if !far && !wide.contains(&true) {
+    if !wide.contains(&true) {
         return Ok(layer);
     }
     let mut changed = TileLayer::builder(layer.name(), layer.extent().get())?;
@@ -67,11 +62,7 @@ fn fit_for_scripts(layer: TileLayer) -> MltResult<TileLayer> {
         let kind = if *wide { PropKind::F64 } else { value.kind() };
         keys.push(changed.add_property(name, kind)?);
     }
-    let mut features: Vec<&TileFeature> = layer.features().iter().collect();
-    if far {
-        features.sort_by_key(|feature| feature.id());
-    }
-    for feature in features {
+    for feature in layer.features() {
         let mut building = changed.feature(feature.geometry().clone());
         building.id(feature.id());
         for ((key, value), wide) in keys.iter().zip(feature.properties()).zip(&wide) {
@@ -84,14 +75,6 @@ fn fit_for_scripts(layer: TileLayer) -> MltResult<TileLayer> {
         building.finish()?;
     }
     Ok(changed.finish())
-}
-
-/// Whether an id lies further below the one before it than scripts can follow.
-fn has_far_ids(layer: &TileLayer) -> bool {
-    let ids = layer.features().iter().filter_map(TileFeature::id);
-    let next = ids.clone().skip(1);
-    ids.zip(next)
-        .any(|(id, next)| id.saturating_sub(next) > ID_STEP_DOWN_MAX)
 }
 
 /// Whether a column of whole numbers is too wide for 32 bits and not for doubles.
@@ -127,13 +110,8 @@ mod tests {
     use super::*;
     use crate::mvt::{self, GeometryType, GeometryWriter};
 
-    /// A tile of points with these attributes, as MVT. Their ids fall, and lie beyond 32 bits.
+    /// A tile of points with these attributes, as MVT. Their ids lie beyond 32 bits.
     fn points(columns: &[&str], rows: &[Vec<Value>]) -> Vec<u8> {
-        let ids: Vec<u64> = (0..rows.len() as u64).map(|i| (1 << 40) - i).collect();
-        points_with_ids(columns, rows, &ids)
-    }
-
-    fn points_with_ids(columns: &[&str], rows: &[Vec<Value>], ids: &[u64]) -> Vec<u8> {
         let keys = columns.iter().map(|key| (*key).to_owned()).collect();
         let mut layer = mvt::Layer::new("points", 4096, keys);
         for (i, row) in rows.iter().enumerate() {
@@ -141,7 +119,13 @@ mod tests {
             let at = i32::try_from(i).unwrap();
             GeometryWriter::new(&mut geometry).points(&[[at * 7 % 4096, at * 131 % 4096]]);
             let values = (0..).zip(row);
-            layer.push(ids[i], GeometryType::Point, 0.0, &geometry, values);
+            layer.push(
+                (1 << 40) + i as u64,
+                GeometryType::Point,
+                0.0,
+                &geometry,
+                values,
+            );
         }
         let mut tile = Vec::new();
         layer.write(0.0, &|_| true, &mut tile);
@@ -179,7 +163,7 @@ mod tests {
         assert_eq!(layer.property_names(), ["namn", "n", "x", "ja"]);
         assert_eq!(layer.feature_count(), rows.len());
         for (i, (feature, row)) in layer.features().iter().zip(&rows).enumerate() {
-            assert_eq!(feature.id(), Some((1 << 40) - i as u64));
+            assert_eq!(feature.id(), Some((1 << 40) + i as u64));
             let number = |value: &PropValue| match value {
                 PropValue::I32(n) => n.map(f64::from),
                 PropValue::F64(n) => *n,
@@ -231,34 +215,6 @@ mod tests {
                     other => whole(other).unwrap(),
                 };
                 assert_eq!(got, i128::from(n));
-            }
-        }
-    }
-
-    #[test]
-    fn features_come_in_the_order_of_ids_where_a_step_down_is_too_long_for_scripts() {
-        const LONGEST: u64 = 1 << 52;
-        for (ids, sorted) in [
-            (vec![LONGEST + 5, 5, 7], false),
-            (vec![LONGEST + 6, 5, 7], true),
-            (vec![0, 2 * LONGEST - 1, LONGEST - 1], false),
-            (vec![0, 2 * LONGEST - 1, LONGEST - 2], true),
-        ] {
-            let rows: Vec<_> = ids
-                .iter()
-                .map(|id| vec![Value::Integer(*id as i64)])
-                .collect();
-            let mvt = points_with_ids(&["n"], &rows, &ids);
-            let [layer] = decoded(&mlt_of_mvt(&mvt).unwrap()).try_into().unwrap();
-            let mut expected = ids.clone();
-            if sorted {
-                expected.sort_unstable();
-            }
-            let got: Vec<u64> = layer.features().iter().map(|f| f.id().unwrap()).collect();
-            assert_eq!(got, expected);
-            for feature in layer.features() {
-                let id = feature.id().unwrap() as f64;
-                assert_eq!(feature.properties(), [PropValue::F64(Some(id))]);
             }
         }
     }
