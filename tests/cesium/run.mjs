@@ -47,7 +47,8 @@ expect(pyramid.tiles > 30 && pyramid.faults.length === 0, `PMTiles: ${pyramid.ti
 
 const swedish = await judgeSwedishPyramid(base, PYRAMID_OF, TOWN);
 for (const sentence of swedish.faults) expect(false, `PMTiles: ${sentence}`);
-expect(swedish.tiles > swedish.last - swedish.first && swedish.faults.length === 0, `PMTiles: ${swedish.tiles} tiles of levels ${swedish.first} to ${swedish.last} of SWEREF99TM lie where its metadata says`);
+// At the first level the town is smaller than a pixel, and its streets are not shown.
+expect(swedish.tiles >= swedish.last - swedish.first && swedish.faults.length === 0, `PMTiles: ${swedish.tiles} tiles of levels ${swedish.first} to ${swedish.last} of SWEREF99TM lie where its metadata says`);
 
 // --- MapLibre tiles, with the decoder of MapLibre ---
 const mlt = await judgeMlt(base);

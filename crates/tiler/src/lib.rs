@@ -1,14 +1,16 @@
 //! A view and an address to the bytes of a tile. Synchronous and pure: equal
 //! views, addresses and options give equal bytes.
 //!
-//! Vector tiles go through these modules, in this order: `level` (where tiles lie),
-//! `parts` and `shapes` (a geometry's way into them) with `simplify`, `clip` and `rings`,
+//! Vector tiles go through these modules, in this order: `tile_rules` and `layers` (what an
+//! operator asks for, and what a level shows of a collection), `level` and `boxes` (where tiles
+//! lie, and what to read for them), `parts` and `shapes` (a geometry's way into them) with `simplify`, `clip` and `rings`,
 //! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
 //!
 //! Raster tiles take what a survey knows around their pixels from `scene`, and are painted in
 //! `raster` and, of two surveys, in `difference`; `coverage` writes whole grids to files.
 //!
-//! `pyramid` makes all tiles of many levels at once, of the same parts.
+//! `pyramid` makes all tiles of many levels at once, of the same parts, after `generalise` has
+//! decided what each level shows.
 //!
 //! `mlt` makes MapLibre tiles of finished MVT tiles.
 //!
