@@ -19,11 +19,23 @@ pub(crate) fn in_collection(
     let (Some(level), Some(bounds), Some(all)) = (level, bounds, collection.meta().bounds) else {
         return Ok(None);
     };
-    let query = match ways(collection.crs_code(), tms)? {
-        None => Some(bounds),
-        Some((forward, back)) => query_box(&all, &bounds, level.unit, &forward, &back),
+    let ways = ways(collection.crs_code(), tms)?;
+    Ok(touched(&all, &bounds, level.unit, ways.as_ref()))
+}
+
+/// Returns the part of a box in a collection's CRS to ask for, so that all that touches a
+/// tile's box is found; none if they lie apart. `ways` lead to the set's CRS and back.
+pub(crate) fn touched(
+    all: &Bounds,
+    tile: &Bounds,
+    slack: f64,
+    ways: Option<&(Transform, Transform)>,
+) -> Option<Bounds> {
+    let query = match ways {
+        None => Some(*tile),
+        Some((forward, back)) => query_box(all, tile, slack, forward, back),
     };
-    Ok(query.filter(|query| query.intersects(&all)))
+    query.filter(|query| query.intersects(all))
 }
 
 /// Returns the box, in a collection's CRS, of what a tile shows of it; none if they lie
@@ -35,7 +47,7 @@ pub(crate) fn in_collection(
 ///
 /// There and back, coordinates change in their last digits: `slack`, in the set's
 /// units, keeps what lies on the very edge.
-pub(crate) fn query_box(
+fn query_box(
     all: &Bounds,
     tile: &Bounds,
     slack: f64,

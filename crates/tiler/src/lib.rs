@@ -48,7 +48,7 @@ mod vector;
 use geodesy::TileMatrixSet;
 use model::TileCoord;
 
-use crate::boxes::{query_box, ways};
+use crate::boxes::ways;
 use crate::level::Level;
 use crate::vector::{LayerBuilder, Place};
 
@@ -203,16 +203,12 @@ fn tile_within_limit(
         let Some(all) = &layer.collection.meta().bounds else {
             continue;
         };
-        let query = match ways {
-            None => Some(tile_bounds),
-            Some((forward, back)) => query_box(all, &tile_bounds, level.unit, forward, back),
-        };
+        let query = boxes::touched(all, &tile_bounds, level.unit, ways.as_ref());
         let place = Place {
             forward: ways.as_ref().map(|(forward, _)| forward),
             level: &level,
             tile: address,
         };
-        let query = query.filter(|query| query.intersects(all));
         queries.extend(query.map(|query| (layer, place, query)));
     }
     vector::within_limit(level.tolerance(), options.byte_limit, first, |tolerance| {
