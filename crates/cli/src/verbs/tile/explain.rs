@@ -17,9 +17,16 @@ pub(super) fn run(work: &Work, twin: &Twin, tile: TileCoord, json: bool) -> anyh
     let collections = work.chosen(twin)?;
     let mut layers = Vec::new();
     for collection in collections {
-        // Each collection has a pyramid of its own, with levels of its own.
+        // Each collection has a pyramid of its own, with levels of its own: those of the one
+        // that is live, unless others are asked for.
         let of = std::slice::from_ref(&collection);
-        layers.push((work.levels(of)?, work.layers(of)));
+        let is_asked = work.options.min_zoom.or(work.options.max_zoom).is_some();
+        let live = collection.pyramid(&work.tms.id).filter(|_| !is_asked);
+        let levels = match live {
+            Some(pyramid) => pyramid.levels(),
+            None => work.levels(of)?,
+        };
+        layers.push((levels, work.layers(of)));
     }
     let deepest = layers.iter().map(|(levels, _)| *levels.end()).max();
     ensure!(
