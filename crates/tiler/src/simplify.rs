@@ -15,13 +15,15 @@ impl Simplifier {
             out.extend_from_slice(line);
             return;
         }
+        let keep = self.kept(line, tolerance);
+        out.extend(line.iter().zip(keep).filter(|(_, k)| **k).map(|(p, _)| *p));
+    }
+
+    /// Returns of each vertex of a line, which has two or more, whether it stays: as
+    /// [`Simplifier::line`] decides.
+    pub(crate) fn kept(&mut self, line: &[[f64; 2]], tolerance: f64) -> &[bool] {
         self.mark(line, &[0, line.len() - 1], tolerance);
-        out.extend(
-            line.iter()
-                .zip(&self.keep)
-                .filter(|(_, k)| **k)
-                .map(|(p, _)| *p),
-        );
+        &self.keep
     }
 
     /// Appends to `out` the ring with the vertices left out that lie within

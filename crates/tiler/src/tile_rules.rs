@@ -13,7 +13,7 @@ use model::{Feature, GeometryKind, Schema};
 use store::CollectionView;
 
 use crate::density::units_in_a_metre;
-use crate::generalise::{RankFloor, Rules};
+use crate::generalise::Rules;
 use crate::level::{Level, PIXEL};
 use crate::vector::label_column;
 use crate::{Error, TileLayer};
@@ -185,16 +185,13 @@ impl TileRules {
         Ok(rules)
     }
 
-    /// The ranks that a zoom shows.
-    pub(crate) fn rank_floors_at(&self, zoom: i32) -> Vec<RankFloor> {
+    /// The lowest rank that a zoom shows.
+    pub(crate) fn rank_floor_at(&self, zoom: i32) -> f64 {
         let floors = self.rank_floors.iter();
         let floors = floors.filter(|floor| zoom < i32::from(floor.below_zoom));
-        let rank = floors.map(|floor| floor.rank).reduce(f64::max);
-        let all = |rank| RankFloor {
-            above_pixel_m: 0.0,
-            rank,
-        };
-        rank.map(all).into_iter().collect()
+        floors
+            .map(|floor| floor.rank)
+            .fold(f64::NEG_INFINITY, f64::max)
     }
 }
 

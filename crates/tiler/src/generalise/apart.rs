@@ -1,19 +1,14 @@
 //! Arcs simplified so that they stay apart: none crosses, touches or passes over another.
 
-use rstar::primitives::{GeomWithData, Rectangle};
-use rstar::{AABB, RTree, RTreeObject};
-
-use crate::generalise::arcs::simplified;
+use crate::generalise::arcs::ArcSimplifier;
 use crate::generalise::faces::is_inside;
 use crate::generalise::grid::{Node, turn};
-use crate::simplify::Simplifier;
+use crate::generalise::places::{Place, Places};
+use crate::generalise::strips::{Shape, Strips};
 
 /// What an arc may move by, in parts of the tolerance: the next where it comes too near to
 /// another. In the end it stays as it is.
 const SHARES: [f64; 4] = [1.0, 0.25, 0.0625, 0.0];
-
-/// A segment of an arc, by the places of both in their lists.
-type Segment = GeomWithData<Rectangle<[f64; 2]>, (usize, usize)>;
 
 /// Returns the arcs, each simplified by `tolerance` (in steps of the grid) or less.
 ///
@@ -22,112 +17,184 @@ type Segment = GeomWithData<Rectangle<[f64; 2]>, (usize, usize)>;
 ///
 /// So regions keep their neighbours, their holes and their islands. Arcs that crossed or
 /// touched before may stay as they are.
-pub(crate) fn simplified_apart(arcs: &[Vec<Node>], tolerance: f64) -> Vec<Vec<Node>> {
-    let mut simplifier = Simplifier::default();
+pub(crate) fn simplified_apart(
+    arcs: &[Vec<Place>],
+    places: &Places,
+    tolerance: f64,
+) -> Vec<Vec<Place>> {
+    let mut simplifier = ArcSimplifier::default();
     let mut shares = vec![0_usize; arcs.len()];
-    let mut simple: Vec<Vec<Node>> = arcs
+    let mut simple: Vec<Vec<Place>> = arcs
         .iter()
-        .map(|arc| simplified(arc, tolerance, &mut simplifier))
+        .map(|arc| simplifier.simplified(arc, places, tolerance))
         .collect();
-    let boxes = RTree::bulk_load((0..arcs.len()).map(|i| box_of(arcs, i)).collect());
-    let mut is_doubtful = vec![true; arcs.len()];
+    let mut looked_at: Vec<usize> = (0..arcs.len()).collect();
+    let mut around = looked_at.clone();
+    // Made when the first arc has to give way.
+    let mut boxes: Option<Boxes> = None;
     loop {
+        let neighbourhood = Neighbourhood::of(&simple, &around, places);
         // Decided for all before any changes, so that no order matters.
-        let is_too_near = too_near(arcs, &simple, &is_doubtful);
-        is_doubtful = vec![false; arcs.len()];
-        for i in 0..arcs.len() {
-            if is_too_near[i] && simple[i].len() < arcs[i].len() {
-                shares[i] += 1;
-                simple[i] = simplified(&arcs[i], tolerance * SHARES[shares[i]], &mut simplifier);
-                // An arc never leaves its box, so that only these can meet it.
-                let around = box_of(arcs, i).envelope();
-                for near in boxes.locate_in_envelope_intersecting(around) {
-                    is_doubtful[near.data] = true;
-                }
-            }
-        }
-        if !is_doubtful.contains(&true) {
+        let mut too_near = neighbourhood.too_near(arcs, &simple, &looked_at);
+        too_near.retain(|&i| simple[i].len() < arcs[i].len());
+        if too_near.is_empty() {
             return simple;
         }
+        for &i in &too_near {
+            shares[i] += 1;
+            let tolerance = tolerance * SHARES[shares[i]];
+            simple[i] = simplifier.simplified(&arcs[i], places, tolerance);
+        }
+        // An arc never leaves its box, so that only these can meet it.
+        let boxes = boxes.get_or_insert_with(|| Boxes::of(arcs, places));
+        looked_at = boxes.around(&too_near);
+        around = boxes.around(&looked_at);
     }
 }
 
-fn box_of(arcs: &[Vec<Node>], i: usize) -> GeomWithData<Rectangle<[f64; 2]>, usize> {
-    let points: Vec<[f64; 2]> = arcs[i].iter().map(|&node| float(node)).collect();
-    GeomWithData::new(Rectangle::from_aabb(AABB::from_points(points.iter())), i)
+/// The boxes of arcs, with all that each may become.
+struct Boxes {
+    boxes: Vec<Shape>,
+    strips: Strips,
 }
 
-/// Which arcs meet another or have passed over a corner, as seen from the doubtful ones.
-fn too_near(arcs: &[Vec<Node>], simple: &[Vec<Node>], is_doubtful: &[bool]) -> Vec<bool> {
-    let is_changed = |i: usize| simple[i].len() < arcs[i].len();
-    let mut segments: Vec<Segment> = Vec::new();
-    for (i, arc) in simple.iter().enumerate() {
-        for (k, pair) in arc.windows(2).enumerate() {
-            let around = Rectangle::from_corners(float(pair[0]), float(pair[1]));
-            segments.push(GeomWithData::new(around, (i, k)));
+impl Boxes {
+    fn of(arcs: &[Vec<Place>], places: &Places) -> Boxes {
+        let hull = |arc: &Vec<Place>| {
+            let [low, high] = bounds(places.nodes(arc));
+            Shape::Box(low, high)
+        };
+        let boxes: Vec<Shape> = arcs.iter().map(hull).collect();
+        Boxes {
+            strips: Strips::new(boxes.iter().copied()),
+            boxes,
         }
     }
-    let segments = RTree::bulk_load(segments);
-    let mut found = vec![false; arcs.len()];
-    for (i, arc) in simple.iter().enumerate() {
-        if !is_changed(i) || !is_doubtful[i] {
-            continue;
+
+    /// Those whose boxes meet any of some arcs', in ascending order.
+    fn around(&self, arcs: &[usize]) -> Vec<usize> {
+        let mut around = Vec::new();
+        for &arc in arcs {
+            let of_arc = self.boxes[arc];
+            self.strips.each_near(of_arc, 0, |other| around.push(other));
         }
-        for (k, pair) in arc.windows(2).enumerate() {
-            let around = AABB::from_corners(float(pair[0]), float(pair[1]));
-            for other in segments.locate_in_envelope_intersecting(around) {
-                let (j, l) = other.data;
-                if (i, k) != (j, l) && meet([pair[0], pair[1]], [simple[j][l], simple[j][l + 1]]) {
-                    found[i] = true;
-                    found[j] = true;
-                }
+        around.sort_unstable();
+        around.dedup();
+        around
+    }
+}
+
+fn bounds(nodes: impl Iterator<Item = Node>) -> [Node; 2] {
+    nodes.fold([[i64::MAX; 2], [i64::MIN; 2]], |[low, high], node| {
+        [
+            [low[0].min(node[0]), low[1].min(node[1])],
+            [high[0].max(node[0]), high[1].max(node[1])],
+        ]
+    })
+}
+
+/// The segments of some arcs.
+struct Neighbourhood<'a> {
+    places: &'a Places,
+    segments: Vec<ArcSegment>,
+    strips: Strips,
+}
+
+struct ArcSegment {
+    arc: usize,
+    /// Which of the arc.
+    number: usize,
+    ends: [Place; 2],
+    nodes: [Node; 2],
+}
+
+impl<'a> Neighbourhood<'a> {
+    fn of(simple: &[Vec<Place>], arcs: &[usize], places: &'a Places) -> Neighbourhood<'a> {
+        let mut segments = Vec::new();
+        for &arc in arcs {
+            for (number, pair) in simple[arc].windows(2).enumerate() {
+                segments.push(ArcSegment {
+                    arc,
+                    number,
+                    ends: [pair[0], pair[1]],
+                    nodes: [places.at(pair[0]), places.at(pair[1])],
+                });
             }
         }
-        found[i] = found[i] || passes_over_a_corner(&arcs[i], arc, simple, &segments);
-    }
-    found
-}
-
-/// Whether a corner of any simplified arc lies where `before` ran on the other side of it.
-fn passes_over_a_corner(
-    before: &[Node],
-    after: &[Node],
-    simple: &[Vec<Node>],
-    segments: &RTree<Segment>,
-) -> bool {
-    let mut start = 0;
-    for pair in after.windows(2) {
-        let run = before[start + 1..].iter().position(|node| *node == pair[1]);
-        let Some(run) = run else { return true };
-        let between = &before[start..=start + 1 + run];
-        start += 1 + run;
-        if between.len() <= 2 {
-            continue;
+        let shapes = segments
+            .iter()
+            .map(|segment| Shape::Segment(segment.nodes[0], segment.nodes[1]));
+        Neighbourhood {
+            places,
+            strips: Strips::new(shapes),
+            segments,
         }
-        // A ring that is one run encloses what it did.
-        let ring = if between.first() == between.last() {
-            &between[1..]
-        } else {
-            between
-        };
-        let points: Vec<[f64; 2]> = between.iter().map(|&node| float(node)).collect();
-        let around = AABB::from_points(points.iter());
-        for other in segments.locate_in_envelope_intersecting(around) {
-            let (j, l) = other.data;
-            if [simple[j][l], simple[j][l + 1]]
-                .into_iter()
-                .any(|corner| !between.contains(&corner) && is_inside(corner, ring))
-            {
+    }
+
+    /// Which arcs meet another or have passed over a corner, as seen from those of
+    /// `looked_at` that are simpler than before.
+    fn too_near(
+        &self,
+        arcs: &[Vec<Place>],
+        simple: &[Vec<Place>],
+        looked_at: &[usize],
+    ) -> Vec<usize> {
+        let mut found = Vec::new();
+        for &i in looked_at {
+            if simple[i].len() == arcs[i].len() {
+                continue;
+            }
+            for (k, pair) in simple[i].windows(2).enumerate() {
+                let nodes = [self.places.at(pair[0]), self.places.at(pair[1])];
+                let segment = Shape::Segment(nodes[0], nodes[1]);
+                self.strips.each_near(segment, 0, |other| {
+                    let other = &self.segments[other];
+                    if (i, k) != (other.arc, other.number) && meet(nodes, other.nodes) {
+                        found.extend([i, other.arc]);
+                    }
+                });
+            }
+            if self.passes_over_a_corner(&arcs[i], &simple[i]) {
+                found.push(i);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Whether a corner of any arc lies where `before` ran on the other side of it.
+    fn passes_over_a_corner(&self, before: &[Place], after: &[Place]) -> bool {
+        let mut start = 0;
+        let mut nodes: Vec<Node> = Vec::new();
+        for pair in after.windows(2) {
+            let run = before[start + 1..].iter().position(|at| *at == pair[1]);
+            let Some(run) = run else { return true };
+            let between = &before[start..=start + 1 + run];
+            start += 1 + run;
+            if between.len() <= 2 {
+                continue;
+            }
+            // A ring that is one run encloses what it did.
+            let is_ring = between.first() == between.last();
+            let ring = &between[usize::from(is_ring)..];
+            nodes.clear();
+            nodes.extend(self.places.nodes(ring));
+            let [low, high] = bounds(nodes.iter().copied());
+            let is_passed = |corner: Place, at: Node| {
+                (0..2).all(|i| low[i] <= at[i] && at[i] <= high[i])
+                    && !between.contains(&corner)
+                    && is_inside(at, &nodes)
+            };
+            if self.strips.any_near(Shape::Box(low, high), 0, |other| {
+                let other = &self.segments[other];
+                (0..2).any(|end| is_passed(other.ends[end], other.nodes[end]))
+            }) {
                 return true;
             }
         }
+        false
     }
-    false
-}
-
-fn float(node: Node) -> [f64; 2] {
-    // Exact: the grid ends long before 2⁵³.
-    node.map(|along| along as f64)
 }
 
 /// Whether segments have more in common than one end of both.
@@ -158,7 +225,8 @@ mod tests {
 
     fn check(arcs: &[&[Node]], tolerance: f64, lengths: &[usize]) {
         let arcs: Vec<Vec<Node>> = arcs.iter().map(|arc| arc.to_vec()).collect();
-        let simple = simplified_apart(&arcs, tolerance);
+        let (places, arcs) = Places::number(&arcs);
+        let simple = simplified_apart(&arcs, &places, tolerance);
         assert_eq!(simple.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::generalise::grid::{self, Node};
+use crate::generalise::places::Place;
 
 /// A line of a feature.
 pub(crate) struct Part {
     /// Place of the feature in the list.
     pub(crate) feature: usize,
     pub(crate) class: usize,
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) line: Vec<Place>,
+    /// In units of the CRS.
+    pub(crate) length: f64,
 }
 
 /// Parts one after the other, and whether each is run through backwards.
@@ -27,26 +29,26 @@ struct Meeting {
 
 /// Returns for each end of each part the one that it is merged with.
 fn links_of(parts: &[Part], directed: bool) -> HashMap<End, End> {
-    let mut meetings: HashMap<(usize, Node), Meeting> = HashMap::new();
+    let mut meetings: HashMap<(usize, Place), Meeting> = HashMap::new();
     for (i, part) in parts.iter().enumerate() {
-        for (is_last, node) in [
-            (false, part.nodes[0]),
-            (true, part.nodes[part.nodes.len() - 1]),
+        for (is_last, place) in [
+            (false, part.line[0]),
+            (true, part.line[part.line.len() - 1]),
         ] {
-            let meeting = meetings.entry((part.class, node)).or_default();
+            let meeting = meetings.entry((part.class, place)).or_default();
             meeting.ends.push((i, is_last));
         }
     }
     for part in parts {
-        for &node in &part.nodes[1..part.nodes.len() - 1] {
-            if let Some(meeting) = meetings.get_mut(&(part.class, node)) {
+        for &place in &part.line[1..part.line.len() - 1] {
+            if let Some(meeting) = meetings.get_mut(&(part.class, place)) {
                 meeting.is_passed = true;
             }
         }
     }
     let next_to = |(part, is_last): End| {
-        let nodes = &parts[part].nodes;
-        nodes[if is_last { nodes.len() - 2 } else { 1 }]
+        let line = &parts[part].line;
+        line[if is_last { line.len() - 2 } else { 1 }]
     };
     let mut links = HashMap::new();
     for meeting in meetings.values() {
@@ -83,7 +85,7 @@ pub(crate) fn chains_of(parts: &[Part], directed: bool) -> Vec<Chain> {
             let balance: f64 = chain
                 .iter()
                 .map(|&(part, backwards)| {
-                    let length = grid::length(&parts[part].nodes);
+                    let length = parts[part].length;
                     if backwards { -length } else { length }
                 })
                 .sum();
@@ -115,15 +117,15 @@ pub(crate) fn chains_of(parts: &[Part], directed: bool) -> Vec<Chain> {
     chains
 }
 
-pub(crate) fn run_through(chain: &[(usize, bool)], parts: &[Part]) -> Vec<Node> {
-    let mut line: Vec<Node> = Vec::new();
+pub(crate) fn run_through(chain: &[(usize, bool)], parts: &[Part]) -> Vec<Place> {
+    let mut line: Vec<Place> = Vec::new();
     for &(part, backwards) in chain {
-        let nodes = &parts[part].nodes;
+        let of_part = parts[part].line.iter();
         let skip = usize::from(!line.is_empty());
         if backwards {
-            line.extend(nodes.iter().rev().skip(skip));
+            line.extend(of_part.rev().skip(skip));
         } else {
-            line.extend(nodes.iter().skip(skip));
+            line.extend(of_part.skip(skip));
         }
     }
     line

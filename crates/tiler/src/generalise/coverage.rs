@@ -1,13 +1,11 @@
 //! Coverages: polygons side by side, such as parcels or land use, that leave no holes.
 
-use std::collections::{BTreeMap, HashMap};
-
 use geo::{Area, unary_union};
 
 use crate::generalise::cells::{Cell, Cells};
-use crate::generalise::faces::Face;
-use crate::generalise::faces::steps;
-use crate::generalise::grid::{self, Node};
+use crate::generalise::faces::{Face, steps};
+use crate::generalise::grid;
+use crate::generalise::places::{Place, Places};
 use crate::generalise::polygons::{Shape, to_geo};
 use crate::generalise::sets::Sets;
 
@@ -45,51 +43,92 @@ impl Group {
     }
 }
 
+/// Where one shape borders on another, or one set of them on another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Border {
+    one: usize,
+    other: usize,
+    /// In steps of the grid, as far as it parts shapes of one class, and all of it. Whole
+    /// numbers, so that no order of adding them matters.
+    alike: u64,
+    whole: u64,
+}
+
+/// All borders between shapes, from both sides, in ascending order.
+pub(crate) fn borders_of(shapes: &[Shape], places: &Places) -> Vec<Border> {
+    // Both directions of an edge side by side; of shapes that have the same, the last.
+    let mut edges: Vec<([Place; 2], bool, u32)> = Vec::new();
+    for (i, shape) in shapes.iter().enumerate() {
+        let ways = shape.rings().flat_map(steps);
+        edges.extend(ways.map(|(a, b)| ([a.min(b), a.max(b)], a < b, i as u32)));
+    }
+    edges.sort_unstable();
+    let mut borders = Vec::new();
+    for alike in edges.chunk_by(|a, b| a.0 == b.0) {
+        let up = alike.partition_point(|(_, is_up, _)| !is_up);
+        let (downwards, upwards) = alike.split_at(up);
+        let (Some(last_down), Some(last_up)) = (downwards.last(), upwards.last()) else {
+            continue;
+        };
+        let length = (places.length(&alike[0].0) * grid::steps(1.0)).round() as u64;
+        for (own, opposite) in [(downwards, last_up), (upwards, last_down)] {
+            for (_, _, i) in own {
+                let (one, other) = (*i as usize, opposite.2 as usize);
+                if one != other {
+                    let is_alike = shapes[one].class == shapes[other].class;
+                    borders.push(Border {
+                        one,
+                        other,
+                        alike: if is_alike { length } else { 0 },
+                        whole: length,
+                    });
+                }
+            }
+        }
+    }
+    summed(borders)
+}
+
+/// Borders in ascending order, those between the same two as one.
+fn summed(mut borders: Vec<Border>) -> Vec<Border> {
+    borders.sort_unstable();
+    borders.dedup_by(|next, sum| {
+        let is_same = (next.one, next.other) == (sum.one, sum.other);
+        if is_same {
+            sum.alike += next.alike;
+            sum.whole += next.whole;
+        }
+        is_same
+    });
+    borders
+}
+
 /// Whether shapes share much of their borders, and overlap next to nowhere.
-pub(crate) fn is_coverage(shapes: &[Shape]) -> bool {
-    let borders = borders_of(shapes);
-    let shared: f64 = borders.values().sum();
+pub(crate) fn is_coverage(shapes: &[Shape], borders: &[Border], places: &Places) -> bool {
+    let shared: u64 = borders.iter().map(|border| border.whole).sum();
     let all: f64 = shapes
         .iter()
         .flat_map(|shape| shape.rings())
         .flat_map(steps)
-        .map(|(a, b)| grid::length(&[a, b]))
+        .map(|(a, b)| places.length(&[a, b]))
         .sum();
     // Both sums go round every shape, so that a border between two counts twice in each.
-    if shared < SHARED * all || all == 0.0 {
+    if (shared as f64) < SHARED * grid::steps(all) || all == 0.0 {
         return false;
     }
     let polygons: Vec<_> = shapes
         .iter()
         .flat_map(|shape| &shape.polygons)
         .flat_map(|rings| {
-            to_geo(&[Face {
+            let face = Face {
                 exterior: rings[0].clone(),
                 holes: rings[1..].to_vec(),
-            }])
+            };
+            to_geo(&[face], places)
         })
         .collect();
     let sum: f64 = shapes.iter().map(|shape| shape.area).sum();
     sum - unary_union(&polygons).unsigned_area() <= OVERLAP * sum
-}
-
-/// How long the border between two shapes is, from each of them to the other.
-fn borders_of(shapes: &[Shape]) -> BTreeMap<(usize, usize), f64> {
-    let mut owners: HashMap<(Node, Node), usize> = HashMap::new();
-    for (i, shape) in shapes.iter().enumerate() {
-        owners.extend(shape.rings().flat_map(steps).map(|edge| (edge, i)));
-    }
-    let mut borders: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-    for (i, shape) in shapes.iter().enumerate() {
-        for (a, b) in shape.rings().flat_map(steps) {
-            if let Some(&other) = owners.get(&(b, a))
-                && other != i
-            {
-                *borders.entry((i, other)).or_default() += grid::length(&[a, b]);
-            }
-        }
-    }
-    borders
 }
 
 /// Joins shapes smaller than `least` (square units of the CRS) with what they border on.
@@ -99,71 +138,71 @@ fn borders_of(shapes: &[Shape]) -> BTreeMap<(usize, usize), f64> {
 /// 2. What is still small joins the neighbour of its class with which it shares the longest
 ///    border, or any neighbour if there is none of its class, until nothing small has a
 ///    neighbour.
-pub(crate) fn dissolved(shapes: &[Shape], least: f64, pixel_m: f64) -> Vec<Group> {
-    let borders = borders_of(shapes);
+pub(crate) fn dissolved(
+    shapes: &[Shape],
+    borders: &[Border],
+    least: f64,
+    pixel_m: f64,
+) -> Vec<Group> {
     let cells = Cells::at_least(CELL_PX * pixel_m);
     let cell = |i: usize| -> Cell { cells.of(grid::coordinates(shapes[i].middle())) };
     let is_small = |i: usize| shapes[i].area < least;
     let mut sets = Sets::new(shapes.len());
-    for &(i, j) in borders.keys() {
-        let alike = is_small(i) && is_small(j) && shapes[i].class == shapes[j].class;
-        if alike && cell(i) == cell(j) {
-            sets.join(i, j);
+    for &Border { one, other, .. } in borders {
+        let alike = one < other
+            && is_small(one)
+            && is_small(other)
+            && shapes[one].class == shapes[other].class;
+        if alike && cell(one) == cell(other) {
+            sets.join(one, other);
         }
     }
+    let mut between: Vec<Border> = borders.to_vec();
+    let mut areas: Vec<f64> = vec![0.0; shapes.len()];
     loop {
-        let mut areas: BTreeMap<usize, f64> = BTreeMap::new();
+        areas.fill(0.0);
         for (i, shape) in shapes.iter().enumerate() {
-            *areas.entry(sets.of(i)).or_default() += shape.area;
+            areas[sets.of(i)] += shape.area;
         }
-        // For each small set and each neighbour: how long the border is with its own class,
-        // and at all.
-        let mut choices: BTreeMap<(usize, usize), (f64, f64)> = BTreeMap::new();
-        for (&(i, j), &length) in &borders {
-            let (own, other) = (sets.of(i), sets.of(j));
-            if own != other && areas[&own] < least {
-                let choice = choices.entry((own, other)).or_default();
-                choice.0 += if shapes[i].class == shapes[j].class {
-                    length
-                } else {
-                    0.0
-                };
-                choice.1 += length;
+        between.retain_mut(|border| {
+            (border.one, border.other) = (sets.of(border.one), sets.of(border.other));
+            border.one != border.other
+        });
+        between = summed(between);
+        let mut has_joined = false;
+        for choices in between.chunk_by(|a, b| a.one == b.one) {
+            let own = choices[0].one;
+            if areas[own] >= least {
+                continue;
+            }
+            // The first of those that are as long.
+            let best = choices.iter().rev().max_by_key(|to| (to.alike, to.whole));
+            if let Some(best) = best {
+                sets.join(own, best.other);
+                has_joined = true;
             }
         }
-        let mut best: BTreeMap<usize, (usize, (f64, f64))> = BTreeMap::new();
-        for ((own, other), lengths) in choices {
-            let entry = best.entry(own).or_insert((other, lengths));
-            if lengths.partial_cmp(&entry.1) == Some(std::cmp::Ordering::Greater) {
-                *entry = (other, lengths);
-            }
-        }
-        if best.is_empty() {
+        if !has_joined {
             break;
         }
-        for (own, (other, _)) in best {
-            sets.join(own, other);
-        }
-    }
-    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for i in 0..shapes.len() {
-        groups.entry(sets.of(i)).or_default().push(i);
     }
     let mut has_neighbours = vec![false; shapes.len()];
-    for &(i, j) in borders.keys() {
-        let (own, other) = (sets.of(i), sets.of(j));
-        has_neighbours[own] |= own != other;
+    for border in &between {
+        has_neighbours[border.one] = true;
     }
-    groups
-        .into_iter()
-        .map(|(set, members)| {
+    let mut by_set: Vec<(usize, usize)> = (0..shapes.len()).map(|i| (sets.of(i), i)).collect();
+    by_set.sort_unstable();
+    by_set
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|of_set| {
+            let members: Vec<usize> = of_set.iter().map(|&(_, i)| i).collect();
             let largest = members
                 .iter()
                 .copied()
                 .max_by(|&a, &b| shapes[a].area.total_cmp(&shapes[b].area).then(b.cmp(&a)));
             Group {
                 owner: largest.filter(|&i| !is_small(i) || members.len() == 1),
-                has_neighbours: has_neighbours[set],
+                has_neighbours: has_neighbours[of_set[0].0],
                 members,
             }
         })
@@ -172,7 +211,7 @@ pub(crate) fn dissolved(shapes: &[Shape], least: f64, pixel_m: f64) -> Vec<Group
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashSet};
+    use std::collections::{BTreeSet, HashMap, HashSet};
 
     use geo::{Validation, coord};
     use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
@@ -180,6 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::generalise::grid::Node;
     use crate::generalise::{Fate, Level, Rules, generalise};
 
     const SOUTH_WEST: Coord<f64> = coord! { x: 600_000.0, y: 6_500_000.0 };

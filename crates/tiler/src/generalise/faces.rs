@@ -1,31 +1,43 @@
 //! The outline of polygons that lie side by side.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::generalise::grid::{Node, turn, twice_area};
+use crate::generalise::places::{Place, Places};
 
 /// An exterior, which turns to the left, and its holes, which turn to the right. No ring
 /// repeats its first place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Face {
-    pub(crate) exterior: Vec<Node>,
-    pub(crate) holes: Vec<Vec<Node>>,
+    pub(crate) exterior: Vec<Place>,
+    pub(crate) holes: Vec<Vec<Place>>,
+}
+
+impl Face {
+    /// The exterior and the holes.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &Vec<Place>> {
+        std::iter::once(&self.exterior).chain(&self.holes)
+    }
 }
 
 /// Returns the union of polygons that share borders vertex by vertex and overlap nowhere.
 ///
 /// `rings` run with the inside on their left and do not repeat their first place. Rings of
 /// the union touch themselves nowhere, and its faces each other in places at most.
-pub(crate) fn outline<'a>(rings: impl IntoIterator<Item = &'a [Node]>) -> Vec<Face> {
-    let mut edges = uncancelled(rings);
-    let mut exteriors: Vec<(Vec<Node>, Vec<Vec<Node>>)> = Vec::new();
-    let mut homeless: Vec<Vec<Node>> = Vec::new();
-    while let Some(start) = first_edge(&edges) {
-        let walk = walk_round(start, &mut edges);
+pub(crate) fn outline<'a>(
+    rings: impl IntoIterator<Item = &'a [Place]>,
+    places: &Places,
+) -> Vec<Face> {
+    let mut edges = Edges::uncancelled(rings);
+    let mut faces: Vec<Face> = Vec::new();
+    let mut homeless: Vec<Vec<Place>> = Vec::new();
+    while let Some(start) = edges.first() {
+        let walk = walk_round(start, &mut edges, places);
         let (mut outer, mut holes) = (Vec::new(), Vec::new());
-        for ring in taken_apart(&walk) {
-            match twice_area(&ring).cmp(&0) {
+        for ring in taken_apart(walk) {
+            let nodes: Vec<Node> = places.nodes(&ring).collect();
+            match twice_area(&nodes).cmp(&0) {
                 Ordering::Greater => outer.push(ring),
                 Ordering::Less => holes.push(ring),
                 Ordering::Equal => {}
@@ -33,86 +45,111 @@ pub(crate) fn outline<'a>(rings: impl IntoIterator<Item = &'a [Node]>) -> Vec<Fa
         }
         // A hole that touches its exterior is met on the same walk.
         match <[_; 1]>::try_from(outer) {
-            Ok([exterior]) => exteriors.push((exterior, holes)),
+            Ok([exterior]) => faces.push(Face { exterior, holes }),
             Err(outer) => {
-                exteriors.extend(outer.into_iter().map(|exterior| (exterior, Vec::new())));
+                faces.extend(outer.into_iter().map(|exterior| Face {
+                    exterior,
+                    holes: Vec::new(),
+                }));
                 homeless.append(&mut holes);
             }
         }
     }
+    if homeless.is_empty() {
+        return faces;
+    }
+    let exteriors: Vec<Vec<Node>> = faces
+        .iter()
+        .map(|face| places.nodes(&face.exterior).collect())
+        .collect();
     for hole in homeless {
-        let home = exteriors
-            .iter_mut()
-            .filter(|(exterior, _)| hole.iter().any(|&node| is_inside(node, exterior)))
-            .min_by_key(|(exterior, _)| twice_area(exterior));
-        if let Some((_, holes)) = home {
-            holes.push(hole);
+        let home = (0..faces.len())
+            .filter(|&i| {
+                places
+                    .nodes(&hole)
+                    .any(|node| is_inside(node, &exteriors[i]))
+            })
+            .min_by_key(|&i| twice_area(&exteriors[i]));
+        if let Some(home) = home {
+            faces[home].holes.push(hole);
         }
     }
-    exteriors
-        .into_iter()
-        .map(|(exterior, holes)| Face { exterior, holes })
-        .collect()
+    faces
 }
 
-/// Places that one can go on to, from each place.
-type Edges = BTreeMap<Node, Vec<Node>>;
+/// Edges that have the inside on one side only, in ascending order, as far as no walk has
+/// taken them yet.
+struct Edges {
+    edges: Vec<(Place, Place)>,
+    is_taken: Vec<bool>,
+    /// All before this one are taken.
+    first: usize,
+}
 
-/// The edges that have the inside on one side only.
-fn uncancelled<'a>(rings: impl IntoIterator<Item = &'a [Node]>) -> Edges {
-    let mut counts: HashMap<(Node, Node), usize> = HashMap::new();
-    for ring in rings {
-        for (a, b) in steps(ring) {
-            match counts.get_mut(&(b, a)) {
-                Some(count) if *count > 0 => *count -= 1,
-                _ => *counts.entry((a, b)).or_default() += 1,
-            }
+impl Edges {
+    fn uncancelled<'a>(rings: impl IntoIterator<Item = &'a [Place]>) -> Edges {
+        // Both directions of an edge side by side.
+        let mut all: Vec<(Place, Place, bool)> = Vec::new();
+        for ring in rings {
+            let ways = steps(ring).map(|(a, b)| (a.min(b), a.max(b), a < b));
+            all.extend(ways);
+        }
+        all.sort_unstable();
+        let mut edges: Vec<(Place, Place)> = Vec::new();
+        for alike in all.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (low, high, _) = alike[0];
+            let up = alike.iter().filter(|(.., is_up)| *is_up).count();
+            let down = alike.len() - up;
+            edges.extend(std::iter::repeat_n((low, high), up.saturating_sub(down)));
+            edges.extend(std::iter::repeat_n((high, low), down.saturating_sub(up)));
+        }
+        edges.sort_unstable();
+        Edges {
+            is_taken: vec![false; edges.len()],
+            edges,
+            first: 0,
         }
     }
-    let mut edges = Edges::new();
-    for ((a, b), count) in counts {
-        if count > 0 {
-            edges
-                .entry(a)
-                .or_default()
-                .extend(std::iter::repeat_n(b, count));
+
+    fn first(&mut self) -> Option<(Place, Place)> {
+        while *self.is_taken.get(self.first)? {
+            self.first += 1;
         }
+        Some(self.edges[self.first])
     }
-    for ahead in edges.values_mut() {
-        ahead.sort_unstable();
+
+    /// Takes the edge that leads farthest to the left from a place to which one has come;
+    /// returns where it leads.
+    fn take_leftmost(&mut self, from: Place, at: Place, places: &Places) -> Option<Place> {
+        let start = self.edges.partition_point(|edge| edge.0 < at);
+        let ahead = self.edges[start..].iter().take_while(|edge| edge.0 == at);
+        let open = ahead.enumerate().filter(|(i, _)| !self.is_taken[start + i]);
+        let [from, at] = [from, at].map(|place| places.at(place));
+        let (i, &(_, next)) = open.min_by(|(_, one), (_, other)| {
+            leftmost_first(from, at, places.at(one.1), places.at(other.1))
+        })?;
+        self.is_taken[start + i] = true;
+        Some(next)
     }
-    edges
 }
 
 /// The steps of a ring, back to its start.
-pub(crate) fn steps(ring: &[Node]) -> impl Iterator<Item = (Node, Node)> {
+pub(crate) fn steps<T: Copy>(ring: &[T]) -> impl Iterator<Item = (T, T)> {
     let ahead = ring.iter().cycle().skip(1);
     ring.iter().zip(ahead).map(|(a, b)| (*a, *b))
 }
 
-fn first_edge(edges: &Edges) -> Option<(Node, Node)> {
-    let (&from, ahead) = edges.first_key_value()?;
-    Some((from, *ahead.first()?))
-}
-
 /// Takes edges out until the walk is back at its first, always as far to the left as one can
 /// go: so it stays along one face.
-fn walk_round(start: (Node, Node), edges: &mut Edges) -> Vec<Node> {
+fn walk_round(start: (Place, Place), edges: &mut Edges, places: &Places) -> Vec<Place> {
     let mut walk = Vec::new();
     let (mut from, mut at) = start;
     loop {
         walk.push(at);
-        let Some(ahead) = edges.get_mut(&at) else {
-            // As many edges lead away from a place as to it, so that this cannot be.
+        // As many edges lead away from a place as to it, so that there always is one.
+        let Some(next) = edges.take_leftmost(from, at, places) else {
             break;
         };
-        let leftmost =
-            (0..ahead.len()).min_by(|&i, &j| leftmost_first(from, at, ahead[i], ahead[j]));
-        let Some(leftmost) = leftmost else { break };
-        let next = ahead.remove(leftmost);
-        if ahead.is_empty() {
-            edges.remove(&at);
-        }
         (from, at) = (at, next);
         if (from, at) == start {
             break;
@@ -139,20 +176,28 @@ fn leftmost_first(from: Node, at: Node, a: Node, b: Node) -> Ordering {
 }
 
 /// The rings that a walk is made of when it comes to a place again.
-fn taken_apart(walk: &[Node]) -> Vec<Vec<Node>> {
+fn taken_apart(walk: Vec<Place>) -> Vec<Vec<Place>> {
+    let mut once = walk.clone();
+    once.sort_unstable();
+    if once.windows(2).all(|pair| pair[0] != pair[1]) {
+        return match walk.len() {
+            0..3 => Vec::new(),
+            _ => vec![walk],
+        };
+    }
     let mut rings = Vec::new();
-    let mut path: Vec<Node> = Vec::new();
-    let mut places: HashMap<Node, usize> = HashMap::new();
-    for &node in walk {
-        if let Some(&start) = places.get(&node) {
-            let ring: Vec<Node> = path.drain(start..).collect();
+    let mut path: Vec<Place> = Vec::new();
+    let mut visits: HashMap<Place, usize> = HashMap::new();
+    for place in walk {
+        if let Some(&start) = visits.get(&place) {
+            let ring: Vec<Place> = path.drain(start..).collect();
             for other in &ring {
-                places.remove(other);
+                visits.remove(other);
             }
             rings.push(ring);
         }
-        places.insert(node, path.len());
-        path.push(node);
+        visits.insert(place, path.len());
+        path.push(place);
     }
     rings.push(path);
     rings.retain(|ring| ring.len() >= 3);
@@ -163,9 +208,12 @@ fn taken_apart(walk: &[Node]) -> Vec<Vec<Node>> {
 pub(crate) fn is_inside(node: Node, ring: &[Node]) -> bool {
     let mut winding = 0;
     for (a, b) in steps(ring) {
+        let is_between = |i: usize| a[i].min(b[i]) <= node[i] && node[i] <= a[i].max(b[i]);
+        if !is_between(1) {
+            continue;
+        }
         let side = turn(a, b, node);
-        let is_between = (0..2).all(|i| a[i].min(b[i]) <= node[i] && node[i] <= a[i].max(b[i]));
-        if side == 0 && is_between {
+        if side == 0 && is_between(0) {
             return false;
         }
         if a[1] <= node[1] && b[1] > node[1] && side > 0 {
@@ -191,7 +239,8 @@ mod tests {
 
     fn check(squares: &[(i64, i64)], expected: &[(usize, usize)]) {
         let rings: Vec<Vec<Node>> = squares.iter().map(|&(x, y)| square(x, y)).collect();
-        let faces = outline(rings.iter().map(|ring| &ring[..]));
+        let (places, rings) = Places::number(&rings);
+        let faces = outline(rings.iter().map(|ring| &ring[..]), &places);
         let counts: Vec<_> = faces
             .iter()
             .map(|face| (face.exterior.len(), face.holes.len()))
@@ -228,12 +277,13 @@ mod tests {
             squares in prop::collection::btree_set((0..8_i64, 0..8_i64), 1..64),
         ) {
             let rings: Vec<Vec<Node>> = squares.iter().map(|&(x, y)| square(x, y)).collect();
-            let faces = outline(rings.iter().map(|ring| &ring[..]));
-            let outline = to_geo(&faces);
+            let (places, rings) = Places::number(&rings);
+            let faces = outline(rings.iter().map(|ring| &ring[..]), &places);
+            let outline = to_geo(&faces, &places);
             prop_assert!(outline.is_valid(), "{outline:?}");
             let twice: i128 = faces.iter()
-                .flat_map(|face| face.holes.iter().chain([&face.exterior]))
-                .map(|ring| twice_area(ring)).sum();
+                .flat_map(Face::rings)
+                .map(|ring| twice_area(&places.nodes(ring).collect::<Vec<_>>())).sum();
             prop_assert_eq!(twice, 2 * squares.len() as i128);
         }
     }

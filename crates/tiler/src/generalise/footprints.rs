@@ -9,6 +9,7 @@ use crate::clip::{ClipBox, clip_ring};
 use crate::generalise::cells::Cell;
 use crate::generalise::faces::{Face, outline};
 use crate::generalise::grid::{self, Node};
+use crate::generalise::places::{Place, Places};
 use crate::generalise::polygons::Shape;
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::{LevelFeature, common_values};
@@ -40,17 +41,18 @@ struct Block<'a> {
 ///    close, and single houses among fields give way.
 pub(crate) fn footprints(
     shapes: &[&Shape],
+    places: &Places,
     pixel_m: f64,
     shown: &mut Vec<LevelFeature>,
     fates: &mut Fates,
 ) {
     let side = grid::steps(pixel_m / CELLS_PER_PIXEL);
-    let mut blocks: BTreeMap<(Cell, &str), Block> = BTreeMap::new();
+    let mut blocks: BTreeMap<(Cell, usize), Block> = BTreeMap::new();
     for shape in shapes {
         let block = cell_of(shape.middle(), side).map(|along| along.div_euclid(BLOCK));
-        let entry = blocks.entry((block, &shape.class)).or_default();
+        let entry = blocks.entry((block, shape.class)).or_default();
         entry.members.push(shape.feature);
-        build(shape, block, side, &mut entry.built);
+        build(shape, places, block, side, &mut entry.built);
     }
     for block in blocks.into_values() {
         let cells = filled(&block.built);
@@ -81,8 +83,8 @@ fn cell_of(node: Node, side: f64) -> Cell {
 }
 
 /// Adds the share of each cell that a shape covers.
-fn build(shape: &Shape, block: Cell, side: f64, built: &mut BTreeMap<Cell, f64>) {
-    let [low, high] = shape.bounds().map(|corner| cell_of(corner, side));
+fn build(shape: &Shape, places: &Places, block: Cell, side: f64, built: &mut BTreeMap<Cell, f64>) {
+    let [low, high] = shape.bounds.map(|corner| cell_of(corner, side));
     let (mut ring, mut spare) = (Vec::new(), Vec::new());
     for column in low[0]..=high[0] {
         for row in low[1]..=high[1] {
@@ -92,13 +94,10 @@ fn build(shape: &Shape, block: Cell, side: f64, built: &mut BTreeMap<Cell, f64>)
                 max: [side; 2],
             };
             let mut area = 0.0;
-            for nodes in shape.rings() {
+            for of_shape in shape.rings() {
                 ring.clear();
-                ring.extend(
-                    nodes
-                        .iter()
-                        .map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]),
-                );
+                let nodes = places.nodes(of_shape);
+                ring.extend(nodes.map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]));
                 clip_ring(&mut ring, &cell, &mut spare);
                 area += area_of(&ring);
             }
@@ -170,11 +169,13 @@ fn draw([column, row]: Cell) -> f64 {
 }
 
 fn outline_of(cells: &BTreeSet<Cell>, side: f64) -> MultiPolygon<f64> {
-    let squares: Vec<[Node; 4]> = cells
+    let squares: Vec<Vec<Node>> = cells
         .iter()
-        .map(|&[x, y]| [[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]])
+        .map(|&[x, y]| vec![[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]])
         .collect();
-    let ring = |nodes: &Vec<Node>| -> LineString<f64> {
+    let (corners, squares) = Places::number(&squares);
+    let ring = |ring: &Vec<Place>| -> LineString<f64> {
+        let nodes: Vec<Node> = corners.nodes(ring).collect();
         let n = nodes.len();
         let is_corner = |i: usize| {
             let (before, after) = (nodes[(i + n - 1) % n], nodes[(i + 1) % n]);
@@ -190,7 +191,7 @@ fn outline_of(cells: &BTreeSet<Cell>, side: f64) -> MultiPolygon<f64> {
     };
     let polygon =
         |face: &Face| Polygon::new(ring(&face.exterior), face.holes.iter().map(ring).collect());
-    let faces = outline(squares.iter().map(|square| &square[..]));
+    let faces = outline(squares.iter().map(|square| &square[..]), &corners);
     MultiPolygon(faces.iter().map(polygon).collect())
 }
 

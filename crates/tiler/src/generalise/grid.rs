@@ -1,8 +1,6 @@
 //! Coordinates in whole millimetres, on which topology is decided exactly.
 
-use std::collections::HashMap;
-
-use geo_types::{Coord, LineString};
+use geo_types::LineString;
 
 /// A place on the grid: east and north, in thousandths of the CRS's unit.
 pub(crate) type Node = [i64; 2];
@@ -40,14 +38,6 @@ pub(crate) fn nodes(line: &LineString<f64>) -> Option<Vec<Node>> {
     line.0.iter().map(|c| node([c.x, c.y])).collect()
 }
 
-/// The line through places.
-pub(crate) fn line(nodes: &[Node]) -> LineString<f64> {
-    nodes
-        .iter()
-        .map(|&node| Coord::from(coordinates(node)))
-        .collect()
-}
-
 /// The distance between places, in units of the CRS.
 pub(crate) fn length(nodes: &[Node]) -> f64 {
     nodes
@@ -77,57 +67,9 @@ pub(crate) fn area(twice: i128) -> f64 {
     twice as f64 / (2.0 * STEPS * STEPS)
 }
 
-/// Brings places within [`WELD`] of each other together, and leaves out repeated ones.
-///
-/// The westmost of a crowd stays, so that the result does not depend on the order of lines.
-pub(crate) fn weld<'a>(lines: impl IntoIterator<Item = &'a mut Vec<Node>>) {
-    let mut lines: Vec<&mut Vec<Node>> = lines.into_iter().collect();
-    let mut all: Vec<Node> = lines.iter().flat_map(|line| line.iter().copied()).collect();
-    all.sort_unstable();
-    all.dedup();
-    let mut staying: HashMap<[i64; 2], Vec<Node>> = HashMap::new();
-    let mut moved: HashMap<Node, Node> = HashMap::new();
-    for node in all {
-        let cell = node.map(|along| along.div_euclid(WELD));
-        let nearby = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| [cell[0] + dx, cell[1] + dy]));
-        let nearest = nearby
-            .filter_map(|cell| staying.get(&cell))
-            .flatten()
-            .map(|&other| {
-                let (dx, dy) = (other[0] - node[0], other[1] - node[1]);
-                (dx * dx + dy * dy, other)
-            })
-            .filter(|&(squared, _)| squared <= WELD * WELD)
-            .min();
-        match nearest {
-            Some((_, other)) => {
-                moved.insert(node, other);
-            }
-            None => staying.entry(cell).or_default().push(node),
-        }
-    }
-    for line in &mut lines {
-        for node in line.iter_mut() {
-            *node = moved.get(node).copied().unwrap_or(*node);
-        }
-        line.dedup();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_corner_drawn_twice_becomes_one() {
-        let mut lines = [
-            vec![[0, 0], [1000, 4]],
-            vec![[1007, 0], [1000, 4], [0, 900]],
-        ];
-        weld(&mut lines);
-        assert_eq!(lines[0], [[0, 0], [1000, 4]]);
-        assert_eq!(lines[1], [[1000, 4], [0, 900]]);
-    }
 
     #[test]
     fn what_has_no_place_on_earth_has_none_on_the_grid() {

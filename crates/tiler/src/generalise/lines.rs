@@ -1,179 +1,231 @@
 //! Lines: merged from junction to junction, the short ones left out, simplified.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use geo_types::{Geometry, MultiLineString};
+use geo_types::{Geometry, LineString, MultiLineString};
 use model::{Feature, FeatureId};
 
-use crate::generalise::arcs::{Junctions, cut, direct, simplified};
-use crate::generalise::chains::{Part, chains_of, run_through};
-use crate::generalise::grid::{self, Node, weld};
+use crate::generalise::arcs::{ArcSimplifier, Junctions, cut, direct};
+use crate::generalise::chains::{Chain, Part, chains_of, run_through};
+use crate::generalise::classes::Classes;
+use crate::generalise::grid::{self, Node};
+use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
 use crate::generalise::sets::Sets;
 use crate::generalise::strokes::Strokes;
 use crate::generalise::{LevelFeature, common_values};
-use crate::simplify::Simplifier;
 
 /// A connected line that is shorter than this, in pixels, leaves a gap too small to be seen.
 const CONNECTING_PX: f64 = 1.0;
 
-/// Merges, drops and simplifies lines.
+/// Lines merged as far as they may be, as all levels need them.
 ///
 /// 1. Parts of one class are merged where two of their ends meet and no third one of the
 ///    class ends or passes.
 /// 2. A merged line keeps the direction of its parts. Unless the rules say that direction
 ///    does not matter, parts that run against each other are not merged; if they say so, it
 ///    is the direction of the greater length.
-/// 3. Places where lines end, meet or fork stay what they are.
-pub(crate) fn merge(
-    lines: &[(&Feature, Vec<Vec<Node>>)],
-    rules: &Rules,
-    pixel_m: f64,
-    shown: &mut Vec<LevelFeature>,
-    fates: &mut Fates,
-) {
-    let parts = parts_of(lines, rules);
-    let chains = chains_of(&parts, rules.lines.directed);
-    let geometries: Vec<Vec<Node>> = chains
-        .iter()
-        .map(|chain| run_through(chain, &parts))
-        .collect();
-
-    let mut junctions = Junctions::default();
-    for line in &geometries {
-        junctions.add_line(line);
-    }
-    let strokes = Strokes::new(&geometries);
-    let is_kept = |&i: &usize| {
-        let line = &geometries[i];
-        let ends = line.first().into_iter().chain(line.last());
-        let is_loose = ends.into_iter().any(|&end| junctions.is_loose(end))
-            // A ring that touches nothing is as loose as a dead end.
-            || (line.first() == line.last() && !line.iter().any(|&node| junctions.has(node)));
-        let [longer, shorter] = [rules.lines.min_length_px, CONNECTING_PX].map(|px| px * pixel_m);
-        let length = grid::length(line);
-        // The blocks of a long street may be short, and yet none may be missing.
-        length >= longer || (!is_loose && (length >= shorter || strokes.is_part_of(i, longer)))
-    };
-    let kept: Vec<usize> = (0..chains.len()).filter(is_kept).collect();
-
-    // Of what is left: a dead end that is not shown needs no vertex where it forked off.
-    let mut junctions = Junctions::default();
-    for &i in &kept {
-        junctions.add_line(&geometries[i]);
-    }
-    let tolerance = grid::steps(rules.tolerance_px * pixel_m);
-    let mut simplifier = Simplifier::default();
-
-    // A feature of several parts may lie in several chains: these are one feature.
-    let mut sets = Sets::new(lines.len());
-    for &i in &kept {
-        for pair in chains[i].windows(2) {
-            sets.join(parts[pair[0].0].feature, parts[pair[1].0].feature);
-        }
-    }
-    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for &i in &kept {
-        let of = sets.of(parts[chains[i][0].0].feature);
-        groups.entry(of).or_default().push(i);
-    }
-    let mut is_shown = vec![false; lines.len()];
-    for of_group in groups.into_values() {
-        let mut members: Vec<usize> = of_group
-            .iter()
-            .flat_map(|&i| chains[i].iter().map(|&(part, _)| parts[part].feature))
-            .collect();
-        members.sort_unstable();
-        members.dedup();
-        let simple: Vec<_> = of_group
-            .iter()
-            .map(|&i| simplify(&geometries[i], &junctions, tolerance, &mut simplifier))
-            .collect();
-        let id = lines[members[0]].0.id;
-        for &member in &members {
-            is_shown[member] = true;
-            let fate = if members.len() == 1 {
-                Fate::Kept
-            } else {
-                Fate::Merged(id)
-            };
-            fates.set(lines[member].0.id, fate);
-        }
-        shown.push(level_feature(id, &members, lines, &simple));
-    }
-    for (i, (feature, _)) in lines.iter().enumerate() {
-        if !is_shown[i] {
-            fates.set(feature.id, Fate::Dropped(Reason::Short));
-        }
-    }
+pub(crate) struct Lines<'a> {
+    places: Places,
+    features: Vec<&'a Feature>,
+    parts: Vec<Part>,
+    merged: Vec<Merged>,
+    strokes: Strokes,
 }
 
-fn level_feature(
-    id: FeatureId,
-    members: &[usize],
-    lines: &[(&Feature, Vec<Vec<Node>>)],
-    simple: &[Vec<Node>],
-) -> LevelFeature {
-    let geometry = match simple {
-        [one] => Geometry::LineString(grid::line(one)),
-        more => Geometry::MultiLineString(MultiLineString(
-            more.iter().map(|line| grid::line(line)).collect(),
-        )),
-    };
-    LevelFeature {
-        feature: Feature {
-            id,
-            geometry: Some(geometry),
-            values: common_values(members.iter().map(|&member| lines[member].0)),
-        },
-        members: members.iter().map(|&member| lines[member].0.id).collect(),
-    }
+/// Parts one after the other.
+struct Merged {
+    chain: Chain,
+    line: Vec<Place>,
+    /// In units of the CRS.
+    length: f64,
+    /// Whether one of its ends is free, or it is a ring that touches nothing.
+    is_loose: bool,
 }
 
-fn parts_of(lines: &[(&Feature, Vec<Vec<Node>>)], rules: &Rules) -> Vec<Part> {
-    let mut classes: HashMap<String, usize> = HashMap::new();
-    let mut parts = Vec::new();
-    for (feature, (of_feature, list)) in lines.iter().enumerate() {
-        let next = classes.len();
-        let class = *classes.entry(rules.class_of(of_feature)).or_insert(next);
-        for nodes in list {
-            parts.push(Part {
+impl<'a> Lines<'a> {
+    pub(crate) fn new(lines: Vec<(&'a Feature, Vec<Vec<Node>>)>, rules: &Rules) -> Lines<'a> {
+        let mut classes = Classes::default();
+        let (mut features, mut whose, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, (feature, of_feature)) in lines.into_iter().enumerate() {
+            let class = classes.of(feature, rules);
+            features.push(feature);
+            whose.extend(of_feature.iter().map(|_| (number, class)));
+            all.extend(of_feature);
+        }
+        weld(all.iter_mut());
+        let (places, all) = Places::number(&all);
+        let parts: Vec<Part> = whose
+            .into_iter()
+            .zip(all)
+            .filter(|(_, line)| line.len() >= 2)
+            .map(|((feature, class), line)| Part {
                 feature,
                 class,
-                nodes: nodes.clone(),
-            });
+                length: places.length(&line),
+                line,
+            })
+            .collect();
+        let chains = chains_of(&parts, rules.lines.directed);
+        let lines: Vec<Vec<Place>> = chains
+            .iter()
+            .map(|chain| run_through(chain, &parts))
+            .collect();
+        let mut junctions = Junctions::among(places.count());
+        for line in &lines {
+            junctions.add_line(line);
+        }
+        let strokes = Strokes::new(&lines, &places);
+        let merged = chains
+            .into_iter()
+            .zip(lines)
+            .map(|(chain, line)| {
+                let ends = [line[0], line[line.len() - 1]];
+                let is_loose = ends.into_iter().any(|end| junctions.is_loose(end))
+                    || (ends[0] == ends[1] && !line.iter().any(|&place| junctions.has(place)));
+                Merged {
+                    length: places.length(&line),
+                    chain,
+                    line,
+                    is_loose,
+                }
+            })
+            .collect();
+        Lines {
+            places,
+            features,
+            parts,
+            merged,
+            strokes,
         }
     }
-    weld(parts.iter_mut().map(|part| &mut part.nodes));
-    parts.retain(|part| part.nodes.len() >= 2);
-    parts
-}
 
-/// Simplifies arc by arc. A ring may start elsewhere afterwards.
-fn simplify(
-    line: &[Node],
-    junctions: &Junctions,
-    tolerance: f64,
-    simplifier: &mut Simplifier,
-) -> Vec<Node> {
-    let mut out: Vec<Node> = Vec::new();
-    for mut arc in cut(line, junctions) {
-        let is_turned = direct(&mut arc);
-        let mut simple = simplified(&arc, tolerance, simplifier);
-        if is_turned {
-            simple.reverse();
+    /// Leaves out and simplifies them for a level: the short ones go, and places where
+    /// lines end, meet or fork stay what they are.
+    pub(crate) fn simplify(
+        &self,
+        rules: &Rules,
+        pixel_m: f64,
+        shown: &mut Vec<LevelFeature>,
+        fates: &mut Fates,
+    ) {
+        let [longer, shorter] = [rules.lines.min_length_px, CONNECTING_PX].map(|px| px * pixel_m);
+        let is_kept = |i: &usize| {
+            let Merged {
+                length, is_loose, ..
+            } = self.merged[*i];
+            // The blocks of a long street may be short, and yet none may be missing.
+            length >= longer
+                || (!is_loose && (length >= shorter || self.strokes.is_part_of(*i, longer)))
+        };
+        let kept: Vec<usize> = (0..self.merged.len()).filter(is_kept).collect();
+
+        // Of what is left: a dead end that is not shown needs no vertex where it forked off.
+        let mut junctions = Junctions::among(self.places.count());
+        for &i in &kept {
+            junctions.add_line(&self.merged[i].line);
         }
-        out.extend(simple.iter().skip(usize::from(!out.is_empty())));
+        let tolerance = grid::steps(rules.tolerance_px * pixel_m);
+        let mut simplifier = ArcSimplifier::default();
+        let feature_of = |&(part, _): &(usize, bool)| self.parts[part].feature;
+
+        // A feature of several parts may lie in several chains: these are one feature.
+        let mut sets = Sets::new(self.features.len());
+        for &i in &kept {
+            for pair in self.merged[i].chain.windows(2) {
+                sets.join(feature_of(&pair[0]), feature_of(&pair[1]));
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for &i in &kept {
+            let of = sets.of(feature_of(&self.merged[i].chain[0]));
+            groups.entry(of).or_default().push(i);
+        }
+        let mut is_shown = vec![false; self.features.len()];
+        for of_group in groups.into_values() {
+            let mut members: Vec<usize> = of_group
+                .iter()
+                .flat_map(|&i| self.merged[i].chain.iter().map(feature_of))
+                .collect();
+            members.sort_unstable();
+            members.dedup();
+            let simple: Vec<LineString<f64>> = of_group
+                .iter()
+                .map(|&i| {
+                    let line = &self.merged[i].line;
+                    let simple = self.simplified(line, &junctions, tolerance, &mut simplifier);
+                    self.places.line(&simple)
+                })
+                .collect();
+            let id = self.features[members[0]].id;
+            for &member in &members {
+                is_shown[member] = true;
+                let fate = if members.len() == 1 {
+                    Fate::Kept
+                } else {
+                    Fate::Merged(id)
+                };
+                fates.set(self.features[member].id, fate);
+            }
+            shown.push(self.level_feature(id, &members, simple));
+        }
+        for (feature, is_shown) in self.features.iter().zip(is_shown) {
+            if !is_shown {
+                fates.set(feature.id, Fate::Dropped(Reason::Short));
+            }
+        }
     }
-    out
+
+    /// A line simplified arc by arc. A ring may start elsewhere afterwards.
+    fn simplified(
+        &self,
+        line: &[Place],
+        junctions: &Junctions,
+        tolerance: f64,
+        simplifier: &mut ArcSimplifier,
+    ) -> Vec<Place> {
+        let mut out: Vec<Place> = Vec::new();
+        cut(line, junctions, &self.places, |piece| {
+            let mut arc = piece.to_vec();
+            let is_turned = direct(&mut arc, &self.places);
+            let mut simple = simplifier.simplified(&arc, &self.places, tolerance);
+            if is_turned {
+                simple.reverse();
+            }
+            out.extend(simple.iter().skip(usize::from(!out.is_empty())));
+        });
+        out
+    }
+
+    fn level_feature(
+        &self,
+        id: FeatureId,
+        members: &[usize],
+        mut simple: Vec<LineString<f64>>,
+    ) -> LevelFeature {
+        let geometry = match simple.pop() {
+            Some(only) if simple.is_empty() => Geometry::LineString(only),
+            last => {
+                simple.extend(last);
+                Geometry::MultiLineString(MultiLineString(simple))
+            }
+        };
+        LevelFeature {
+            feature: Feature {
+                id,
+                geometry: Some(geometry),
+                values: common_values(members.iter().map(|&member| self.features[member])),
+            },
+            members: members.iter().map(|&i| self.features[i].id).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use geo_types::LineString;
     use model::Value;
     use proptest::prelude::*;
 

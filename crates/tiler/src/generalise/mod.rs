@@ -6,10 +6,13 @@
 //! `docs/adr/0011-levels.md` says which rules hold and why.
 //!
 //! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
-//! each feature), `cells` (which make decisions local), `points`; then `grid` and `arcs`
-//! (topology in whole numbers), `sets`, `chains`, `strokes`,
-//! `lines`; `faces`, `united` and `apart` (polygons side by
-//! side), `coverage`, `footprints` and `polygons`.
+//! each feature), `cells` (which make decisions local), `points`; then `grid`, `places` and
+//! `arcs` (topology in whole numbers), `strips` (what lies near), `sets`, `classes`,
+//! `chains`, `strokes`, `lines`; `faces`, `united` and `apart` (polygons side by side),
+//! `coverage`, `footprints` and `polygons`.
+//!
+//! What all levels have in common, such as which borders are shared, is found once: that is
+//! a [`Topology`], of which levels are made.
 //!
 //! All of it is pure: equal features give equal levels, in whatever order they come. It knows
 //! neither tiles nor files, and starts no threads; levels may be made side by side.
@@ -18,29 +21,34 @@ mod apart;
 mod arcs;
 mod cells;
 mod chains;
+mod classes;
 mod coverage;
 mod faces;
 mod footprints;
 mod grid;
 mod lines;
+mod places;
 mod points;
 mod polygons;
 mod report;
 mod rules;
 mod sets;
+mod strips;
 mod strokes;
 #[cfg(test)]
 mod tests;
 mod united;
 
-use geo_types::{Geometry, LineString, Polygon};
+use geo_types::{Geometry, LineString, Point, Polygon};
 use model::{Feature, FeatureId, Value};
 
 use grid::Node;
+use lines::Lines;
+use polygons::Polygons;
 use report::Fates;
 
 pub use report::{Counts, Fate, Reason, Report};
-pub use rules::{LineRules, PointRules, PolygonRules, RankFloor, Rules, UnknownColumn};
+pub use rules::{LineRules, PointRules, PolygonRules, Rules, UnknownColumn};
 
 /// What a level shows of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,59 +71,104 @@ pub struct LevelFeature {
     pub members: Vec<FeatureId>,
 }
 
-/// Returns what a level shows of `features`, which are all of a collection or of a part of
-/// it that is whole in the sense of `docs/adr/0011-levels.md`.
-///
-/// # Shape and units
-///
-/// Coordinates and `pixel_m` are in the units of one projected CRS, metres for all that
-/// Sweden uses; `pixel_m` is over zero. Ids are unique. No feature's order matters.
-///
-/// A feature without geometry is left out. One whose geometry mixes points, lines and
-/// polygons, or has several points, is shown as it is.
-pub fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
-    let mut fates = Fates::default();
-    let mut shown = Vec::new();
-    let mut points = Vec::new();
-    let mut lines = Vec::new();
-    let mut polygons = Vec::new();
-    if pixel_m > rules.max_pixel_m {
-        for feature in features {
-            fates.set(feature.id, Fate::Dropped(Reason::TooFarOut));
+/// Returns what a level shows of all features.
+#[cfg(test)]
+pub(crate) fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
+    Topology::new(features, rules, f64::NEG_INFINITY).level(rules, pixel_m)
+}
+
+/// Features brought to the grid, with what they share: levels are made of it.
+pub struct Topology<'a> {
+    below_rank: Vec<&'a Feature>,
+    without_geometry: Vec<&'a Feature>,
+    off_the_map: Vec<&'a Feature>,
+    /// Shown as they are.
+    others: Vec<&'a Feature>,
+    points: Vec<(&'a Feature, Point<f64>)>,
+    lines: Lines<'a>,
+    polygons: Polygons<'a>,
+}
+
+impl<'a> Topology<'a> {
+    /// Returns the topology of `features`, which are all of a collection or of a part of it
+    /// that is whole in the sense of `docs/adr/0011-levels.md`, as far as their rank is
+    /// `rank_floor` or over; the others are not shown.
+    ///
+    /// # Shape and units
+    ///
+    /// Coordinates are in the units of one projected CRS, metres for all that Sweden uses.
+    /// Ids are unique. No feature's order matters.
+    ///
+    /// A feature without geometry is left out. One whose geometry mixes points, lines and
+    /// polygons, or has several points, is shown as it is.
+    pub fn new(features: &'a [Feature], rules: &Rules, rank_floor: f64) -> Topology<'a> {
+        let mut below_rank = Vec::new();
+        let mut without_geometry = Vec::new();
+        let mut off_the_map = Vec::new();
+        let mut others = Vec::new();
+        let mut points = Vec::new();
+        let mut lines = Vec::new();
+        let mut polygons = Vec::new();
+        for feature in in_order(features) {
+            if rules.rank_of(feature) < rank_floor {
+                below_rank.push(feature);
+                continue;
+            }
+            match &feature.geometry {
+                None => without_geometry.push(feature),
+                Some(Geometry::Point(point)) => points.push((feature, *point)),
+                Some(Geometry::MultiPoint(many)) if many.0.len() == 1 => {
+                    points.push((feature, many.0[0]));
+                }
+                Some(Geometry::LineString(line)) => {
+                    put(feature, lines_of([line]), &mut lines, &mut off_the_map)
+                }
+                Some(Geometry::MultiLineString(many)) => {
+                    put(feature, lines_of(&many.0), &mut lines, &mut off_the_map)
+                }
+                Some(Geometry::Polygon(one)) => {
+                    put(feature, polygons_of([one]), &mut polygons, &mut off_the_map)
+                }
+                Some(Geometry::MultiPolygon(many)) => put(
+                    feature,
+                    polygons_of(&many.0),
+                    &mut polygons,
+                    &mut off_the_map,
+                ),
+                Some(_) => others.push(feature),
+            }
         }
-        return finish(shown, fates, pixel_m);
+        Topology {
+            below_rank,
+            without_geometry,
+            off_the_map,
+            others,
+            points,
+            lines: Lines::new(lines, rules),
+            polygons: Polygons::new(polygons, rules),
+        }
     }
-    let rank_floor = rules.rank_floor_at(pixel_m);
-    for feature in in_order(features) {
-        if rules.rank_of(feature) < rank_floor {
-            fates.set(feature.id, Fate::Dropped(Reason::BelowRank));
-            continue;
-        }
-        match &feature.geometry {
-            None => fates.set(feature.id, Fate::Dropped(Reason::NoGeometry)),
-            Some(Geometry::Point(point)) => points.push((feature, *point)),
-            Some(Geometry::MultiPoint(many)) if many.0.len() == 1 => {
-                points.push((feature, many.0[0]));
+
+    /// Returns what a level shows whose pixels are `pixel_m` wide, in units of the CRS and
+    /// over zero, by the rules of which this was made.
+    pub fn level(&self, rules: &Rules, pixel_m: f64) -> Level {
+        let mut fates = Fates::default();
+        let mut shown = Vec::new();
+        let mut leave_out = |features: &[&Feature], reason: Reason| {
+            for feature in features {
+                fates.set(feature.id, Fate::Dropped(reason));
             }
-            Some(Geometry::LineString(line)) => {
-                add(feature, lines_of([line]), &mut lines, &mut fates)
-            }
-            Some(Geometry::MultiLineString(many)) => {
-                add(feature, lines_of(&many.0), &mut lines, &mut fates);
-            }
-            Some(Geometry::Polygon(one)) => {
-                add(feature, polygons_of([one]), &mut polygons, &mut fates);
-            }
-            Some(Geometry::MultiPolygon(many)) => {
-                add(feature, polygons_of(&many.0), &mut polygons, &mut fates);
-            }
-            Some(_) => shown.push(as_it_is(feature, &mut fates)),
-        }
+        };
+        leave_out(&self.below_rank, Reason::BelowRank);
+        leave_out(&self.without_geometry, Reason::NoGeometry);
+        leave_out(&self.off_the_map, Reason::OffTheMap);
+        shown.extend(self.others.iter().map(|other| as_it_is(other, &mut fates)));
+        points::thin(&self.points, rules, pixel_m, &mut shown, &mut fates);
+        self.lines.simplify(rules, pixel_m, &mut shown, &mut fates);
+        self.polygons
+            .simplify(rules, pixel_m, &mut shown, &mut fates);
+        finish(shown, fates, pixel_m)
     }
-    points::thin(&points, rules, pixel_m, &mut shown, &mut fates);
-    lines::merge(&lines, rules, pixel_m, &mut shown, &mut fates);
-    polygons::simplify(&polygons, rules, pixel_m, &mut shown, &mut fates);
-    finish(shown, fates, pixel_m)
 }
 
 fn finish(mut features: Vec<LevelFeature>, fates: Fates, pixel_m: f64) -> Level {
@@ -148,16 +201,16 @@ fn polygons_of<'a>(
     polygons.into_iter().map(rings).collect()
 }
 
-/// Puts a feature on a list with its geometry on the grid, if it has a place there.
-fn add<'a, T>(
+/// Puts a feature on a list with its geometry on the grid, or on that of those without.
+fn put<'a, T>(
     feature: &'a Feature,
     on_grid: Option<T>,
     list: &mut Vec<(&'a Feature, T)>,
-    fates: &mut Fates,
+    off_the_map: &mut Vec<&'a Feature>,
 ) {
     match on_grid {
         Some(on_grid) => list.push((feature, on_grid)),
-        None => fates.set(feature.id, Fate::Dropped(Reason::OffTheMap)),
+        None => off_the_map.push(feature),
     }
 }
 

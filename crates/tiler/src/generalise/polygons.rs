@@ -1,100 +1,122 @@
 //! Polygons: brought together on the grid, dissolved where they get too small, simplified by
 //! the borders that they share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
 
 use geo_types::{Geometry, LineString, MultiPolygon, Polygon};
 use model::Feature;
-use rstar::{AABB, RTree};
 
 use crate::generalise::apart::simplified_apart;
 use crate::generalise::arcs::{Junctions, cut, direct};
-use crate::generalise::coverage::{Group, dissolved, is_coverage};
+use crate::generalise::classes::Classes;
+use crate::generalise::coverage::{Border, Group, borders_of, dissolved, is_coverage};
 use crate::generalise::faces::{Face, steps};
 use crate::generalise::footprints::footprints;
-use crate::generalise::grid::{self, Node, WELD, twice_area, weld};
+use crate::generalise::grid::{self, Node, WELD, twice_area};
+use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
+use crate::generalise::strips::{self, Strips};
 use crate::generalise::united::{mended, united};
 use crate::generalise::{LevelFeature, common_values, in_order, polygons_of};
 
 /// Of each polygon its rings, the exterior first.
-type Polygons = Vec<Vec<Vec<Node>>>;
+pub(crate) type Rings = Vec<Vec<Vec<Node>>>;
 
 /// A feature's polygons.
 pub(crate) struct Shape<'a> {
     pub(crate) feature: &'a Feature,
-    pub(crate) class: String,
+    pub(crate) class: usize,
     /// Of each polygon: its exterior, which turns to the left, and its holes, which turn to
     /// the right. None repeats its first place.
-    pub(crate) polygons: Vec<Vec<Vec<Node>>>,
+    pub(crate) polygons: Vec<Vec<Vec<Place>>>,
+    /// What it covers.
+    faces: Vec<Face>,
     /// In square units of the CRS.
     pub(crate) area: f64,
+    /// Its south-west and its north-east corner.
+    pub(crate) bounds: [Node; 2],
 }
 
 impl Shape<'_> {
-    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Node]> + Clone {
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Place]> + Clone {
         self.polygons.iter().flatten().map(|ring| &ring[..])
-    }
-
-    /// West, south, east and north.
-    pub(crate) fn bounds(&self) -> [Node; 2] {
-        let start = [[i64::MAX; 2], [i64::MIN; 2]];
-        self.rings().flatten().fold(start, |[low, high], node| {
-            [
-                [low[0].min(node[0]), low[1].min(node[1])],
-                [high[0].max(node[0]), high[1].max(node[1])],
-            ]
-        })
     }
 
     /// The middle of its bounds.
     pub(crate) fn middle(&self) -> Node {
-        let [low, high] = self.bounds();
+        let [low, high] = self.bounds;
         [0, 1].map(|i| (low[i] + high[i]).div_euclid(2))
     }
 }
 
-/// Dissolves and simplifies polygons.
-pub(crate) fn simplify(
-    polygons: &[(&Feature, Vec<Vec<Vec<Node>>>)],
-    rules: &Rules,
-    pixel_m: f64,
-    shown: &mut Vec<LevelFeature>,
-    fates: &mut Fates,
-) {
-    let shapes = shapes_of(polygons, rules, fates);
-    let least = rules.polygons.min_area_px * pixel_m * pixel_m;
-    let coverage = rules
-        .polygons
-        .coverage
-        .unwrap_or_else(|| is_coverage(&shapes));
-    let groups = if coverage {
-        dissolved(&shapes, least, pixel_m)
-    } else {
-        (0..shapes.len()).map(Group::of_one).collect()
-    };
-    let reach = grid::steps(2.0 * pixel_m) as i64;
-    let is_tiny = |group: &Group| {
-        let [shape] = group.members[..] else {
-            return false;
-        };
-        let [low, high] = shapes[shape].bounds();
-        shapes[shape].area < least
-            && !group.has_neighbours
-            && (0..2).all(|i| high[i] - low[i] < reach)
-    };
-    let (tiny, large): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(is_tiny);
-    let tiny: Vec<&Shape> = tiny.iter().map(|group| &shapes[group.members[0]]).collect();
-    footprints(&tiny, pixel_m, shown, fates);
+/// Polygons brought together on the grid, as all levels need them.
+pub(crate) struct Polygons<'a> {
+    places: Places,
+    shapes: Vec<Shape<'a>>,
+    borders: Vec<Border>,
+    is_coverage: bool,
+    without_area: Vec<&'a Feature>,
+}
 
-    let faces: Vec<Vec<Face>> = large
-        .iter()
-        .map(|group| faces_of(group, &shapes, least))
-        .collect();
-    let tolerance = grid::steps(rules.tolerance_px * pixel_m);
-    for (group, faces) in large.iter().zip(simplified_together(&faces, tolerance)) {
-        shown.push(level_feature(group, &shapes, &faces, fates));
+impl<'a> Polygons<'a> {
+    pub(crate) fn new(polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> Polygons<'a> {
+        let mut new = Polygons::unjudged(polygons, rules);
+        new.is_coverage = match rules.polygons.coverage {
+            Some(is_coverage) => is_coverage,
+            None => {
+                new.borders = borders_of(&new.shapes, &new.places);
+                is_coverage(&new.shapes, &new.borders, &new.places)
+            }
+        };
+        if new.is_coverage && new.borders.is_empty() {
+            new.borders = borders_of(&new.shapes, &new.places);
+        }
+        new
+    }
+
+    /// Dissolves and simplifies them for a level.
+    pub(crate) fn simplify(
+        &self,
+        rules: &Rules,
+        pixel_m: f64,
+        shown: &mut Vec<LevelFeature>,
+        fates: &mut Fates,
+    ) {
+        for feature in &self.without_area {
+            fates.set(feature.id, Fate::Dropped(Reason::NoArea));
+        }
+        let shapes = &self.shapes;
+        let least = rules.polygons.min_area_px * pixel_m * pixel_m;
+        let groups = match self.is_coverage {
+            true => dissolved(shapes, &self.borders, least, pixel_m),
+            false => (0..shapes.len()).map(Group::of_one).collect(),
+        };
+        let reach = grid::steps(2.0 * pixel_m) as i64;
+        let is_tiny = |group: &Group| {
+            let [shape] = group.members[..] else {
+                return false;
+            };
+            let [low, high] = shapes[shape].bounds;
+            shapes[shape].area < least
+                && !group.has_neighbours
+                && (0..2).all(|i| high[i] - low[i] < reach)
+        };
+        let (tiny, large): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(is_tiny);
+        let tiny: Vec<&Shape> = tiny.iter().map(|group| &shapes[group.members[0]]).collect();
+        footprints(&tiny, &self.places, pixel_m, shown, fates);
+
+        let mut places = Cow::Borrowed(&self.places);
+        let faces: Vec<Cow<[Face]>> = large
+            .iter()
+            .map(|group| faces_of(group, shapes, least, &mut places))
+            .collect();
+        let tolerance = grid::steps(rules.tolerance_px * pixel_m);
+        let simplified = simplified_together(&faces, &places, tolerance);
+        for (group, faces) in large.iter().zip(simplified) {
+            let geometry = to_geo(&faces, &places);
+            shown.push(level_feature(group, shapes, geometry, fates));
+        }
     }
 }
 
@@ -102,7 +124,7 @@ pub(crate) fn simplify(
 pub(crate) fn are_coverage(features: &[Feature], rules: &Rules) -> bool {
     /// Polygons that are looked at: enough to tell, few enough to cost nothing.
     const SAMPLE: usize = 2000;
-    let mut polygons: Vec<(Node, &Feature, Polygons)> = in_order(features)
+    let mut polygons: Vec<(Node, &Feature, Rings)> = in_order(features)
         .into_iter()
         .filter_map(|feature| {
             let polygons = match feature.geometry.as_ref()? {
@@ -130,14 +152,15 @@ pub(crate) fn are_coverage(features: &[Feature], rules: &Rules) -> bool {
         polygons.truncate(SAMPLE);
         polygons.sort_by_key(|(_, feature, _)| feature.id);
     }
-    let polygons: Vec<_> = polygons.into_iter().map(|(_, f, p)| (f, p)).collect();
-    is_coverage(&shapes_of(&polygons, rules, &mut Fates::default()))
+    let polygons = polygons.into_iter().map(|(_, f, p)| (f, p)).collect();
+    let Polygons { shapes, places, .. } = Polygons::unjudged(polygons, rules);
+    is_coverage(&shapes, &borders_of(&shapes, &places), &places)
 }
 
 fn level_feature(
     group: &Group,
     shapes: &[Shape],
-    faces: &[Face],
+    mut geometry: MultiPolygon<f64>,
     fates: &mut Fates,
 ) -> LevelFeature {
     let members = || group.members.iter().map(|&member| shapes[member].feature);
@@ -159,7 +182,6 @@ fn level_feature(
         };
         fates.set(member.id, fate);
     }
-    let mut geometry = to_geo(faces);
     let geometry = match geometry.0.pop() {
         Some(only) if geometry.0.is_empty() => Geometry::Polygon(only),
         Some(last) => {
@@ -179,9 +201,9 @@ fn level_feature(
 }
 
 /// Polygons in the CRS.
-pub(crate) fn to_geo(faces: &[Face]) -> MultiPolygon<f64> {
-    let closed = |ring: &Vec<Node>| -> LineString<f64> {
-        let mut line = grid::line(ring);
+pub(crate) fn to_geo(faces: &[Face], places: &Places) -> MultiPolygon<f64> {
+    let closed = |ring: &Vec<Place>| -> LineString<f64> {
+        let mut line = places.line(ring);
         line.close();
         line
     };
@@ -194,105 +216,155 @@ pub(crate) fn to_geo(faces: &[Face]) -> MultiPolygon<f64> {
     MultiPolygon(faces.iter().map(polygon).collect())
 }
 
-/// The features with their rings turned the same way, and with a vertex wherever another
-/// one's corner lies on their border. What has no area is left out.
-fn shapes_of<'a>(
-    polygons: &[(&'a Feature, Vec<Vec<Vec<Node>>>)],
-    rules: &Rules,
-    fates: &mut Fates,
-) -> Vec<Shape<'a>> {
-    let mut polygons: Vec<(&Feature, Vec<Vec<Vec<Node>>>)> = polygons.to_vec();
-    weld(
-        polygons
-            .iter_mut()
-            .flat_map(|(_, polygons)| polygons.iter_mut().flatten()),
-    );
-    for (_, list) in &mut polygons {
-        if let Some(mended) = mended(list) {
-            *list = mended;
+impl<'a> Polygons<'a> {
+    /// The features with their rings turned the same way, and with a vertex wherever another
+    /// one's corner lies on their border. What has no area is left out. Whether they are a
+    /// coverage is not said yet.
+    fn unjudged(mut polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> Polygons<'a> {
+        weld(
+            polygons
+                .iter_mut()
+                .flat_map(|(_, polygons)| polygons.iter_mut().flatten()),
+        );
+        let mut rings: Vec<Vec<Node>> = Vec::new();
+        // How many rings each polygon of a feature has.
+        let mut counts: Vec<(&Feature, Vec<usize>)> = Vec::new();
+        for (feature, of_feature) in polygons {
+            let of_feature = mended(&of_feature).unwrap_or(of_feature);
+            counts.push((feature, of_feature.iter().map(Vec::len).collect()));
+            rings.extend(of_feature.into_iter().flatten());
         }
-    }
-    let corners: BTreeSet<Node> = polygons
-        .iter()
-        .flat_map(|(_, polygons)| polygons.iter().flatten().flatten().copied())
-        .collect();
-    let corners = RTree::bulk_load(corners.iter().map(|node| node.map(|n| n as f64)).collect());
-    let mut shapes = Vec::new();
-    for (feature, list) in polygons {
-        let mut twice = 0;
-        let mut polygons = Vec::new();
-        for rings in list {
-            let mut kept: Vec<Vec<Node>> = Vec::new();
-            for (i, mut ring) in rings.into_iter().enumerate() {
-                while ring.len() > 1 && ring.first() == ring.last() {
-                    ring.pop();
+        let (mut places, rings) = Places::number(&rings);
+        let corners = (0..places.count() as Place).map(|place| places.at(place));
+        let corners: Vec<Node> = corners.collect();
+        let corners = Strips::new(corners.iter().map(|&at| strips::Shape::Segment(at, at)));
+        let mut rings = rings.into_iter();
+        let mut classes = Classes::default();
+        let mut shapes = Vec::new();
+        let mut without_area = Vec::new();
+        for (feature, counts) in counts {
+            let mut area = 0;
+            let mut polygons = Vec::new();
+            for count in counts {
+                let (kept, twice) = turned(rings.by_ref().take(count), &corners, &places);
+                area += twice;
+                if !kept.is_empty() {
+                    polygons.push(kept);
                 }
-                let mut ring = with_corners_of_others(&ring, &corners);
-                let of_ring = twice_area(&ring);
-                if ring.len() < 3 || of_ring == 0 {
-                    if i == 0 {
-                        break;
-                    }
-                    continue;
-                }
-                if (of_ring > 0) != (i == 0) {
-                    ring.reverse();
-                }
-                twice += if i == 0 {
-                    of_ring.abs()
-                } else {
-                    -of_ring.abs()
-                };
-                kept.push(ring);
             }
-            if !kept.is_empty() {
-                polygons.push(kept);
+            if polygons.is_empty() {
+                without_area.push(feature);
+                continue;
             }
-        }
-        if polygons.is_empty() {
-            fates.set(feature.id, Fate::Dropped(Reason::NoArea));
-        } else {
+            let start = [[i64::MAX; 2], [i64::MIN; 2]];
+            let all = polygons.iter().flatten().flatten();
+            let bounds = all.fold(start, |[low, high], &place| {
+                let node = places.at(place);
+                [
+                    [low[0].min(node[0]), low[1].min(node[1])],
+                    [high[0].max(node[0]), high[1].max(node[1])],
+                ]
+            });
             shapes.push(Shape {
                 feature,
-                class: rules.class_of(feature),
+                class: classes.of(feature, rules),
                 polygons,
-                area: grid::area(twice),
+                faces: Vec::new(),
+                area: grid::area(area),
+                bounds,
             });
         }
+        let mut with_crossings = Cow::Borrowed(&places);
+        let faces: Vec<Vec<Face>> = shapes
+            .iter()
+            .map(|shape| united(shape.rings(), &mut with_crossings))
+            .collect();
+        if let Cow::Owned(with_crossings) = with_crossings {
+            places = with_crossings;
+        }
+        for (shape, faces) in shapes.iter_mut().zip(faces) {
+            shape.faces = faces;
+        }
+        Polygons {
+            places,
+            shapes,
+            borders: Vec::new(),
+            is_coverage: false,
+            without_area,
+        }
     }
-    shapes
+}
+
+/// The rings of a polygon with the inside on their left, and twice its area. Holes without
+/// an area are left out, and all if the exterior has none.
+fn turned(
+    mut rings: impl Iterator<Item = Vec<Place>>,
+    corners: &Strips,
+    places: &Places,
+) -> (Vec<Vec<Place>>, i128) {
+    let mut kept: Vec<Vec<Place>> = Vec::new();
+    let mut area = 0;
+    let mut nodes: Vec<Node> = Vec::new();
+    while let Some(mut ring) = rings.next() {
+        while ring.len() > 1 && ring.first() == ring.last() {
+            ring.pop();
+        }
+        let mut ring = with_corners_of_others(&ring, corners, places);
+        nodes.clear();
+        nodes.extend(places.nodes(&ring));
+        let twice = twice_area(&nodes);
+        let is_exterior = kept.is_empty();
+        if ring.len() < 3 || twice == 0 {
+            if is_exterior {
+                rings.by_ref().for_each(drop);
+            }
+            continue;
+        }
+        if (twice > 0) != is_exterior {
+            ring.reverse();
+        }
+        area += if is_exterior {
+            twice.abs()
+        } else {
+            -twice.abs()
+        };
+        kept.push(ring);
+    }
+    (kept, area)
 }
 
 /// The ring with vertices where others have corners on it.
-fn with_corners_of_others(ring: &[Node], corners: &RTree<[f64; 2]>) -> Vec<Node> {
+fn with_corners_of_others(ring: &[Place], corners: &Strips, places: &Places) -> Vec<Place> {
     let mut out = Vec::with_capacity(ring.len());
+    let mut on_the_way: Vec<(f64, Place)> = Vec::new();
     for (a, b) in steps(ring) {
         out.push(a);
         // The same for both who share the border.
-        let (from, to) = (a.min(b), a.max(b));
+        let (from, to) = (places.at(a.min(b)), places.at(a.max(b)));
         let along = [0, 1].map(|i| (to[i] - from[i]) as f64);
         let length = along[0].hypot(along[1]);
-        let reach = WELD as f64;
-        let around = AABB::from_corners(
-            [0, 1].map(|i| from[i].min(to[i]) as f64 - reach),
-            [0, 1].map(|i| from[i].max(to[i]) as f64 + reach),
-        );
-        let mut on_the_way: Vec<(f64, Node)> = Vec::new();
-        for corner in corners.locate_in_envelope(around) {
-            let node = corner.map(|n| n as i64);
+        let segment = strips::Shape::Segment(from, to);
+        on_the_way.clear();
+        corners.each_near(segment, WELD, |corner| {
+            let place = corner as Place;
+            if place == a || place == b {
+                return;
+            }
+            let node = places.at(place);
             let [dx, dy] = [0, 1].map(|i| (node[i] - from[i]) as f64);
             let ahead = (dx * along[0] + dy * along[1]) / length;
             let aside = (dx * along[1] - dy * along[0]) / length;
-            if node != a && node != b && ahead > 0.0 && ahead < length && aside.abs() <= reach {
-                on_the_way.push((ahead, node));
+            if ahead > 0.0 && ahead < length && aside.abs() <= WELD as f64 {
+                on_the_way.push((ahead, place));
             }
-        }
+        });
         on_the_way.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let nodes = on_the_way.iter().map(|&(_, node)| node);
+        on_the_way.dedup();
+        let passed = on_the_way.iter().map(|&(_, place)| place);
         if a < b {
-            out.extend(nodes);
+            out.extend(passed);
         } else {
-            out.extend(nodes.rev());
+            out.extend(passed.rev());
         }
     }
     out
@@ -300,66 +372,104 @@ fn with_corners_of_others(ring: &[Node], corners: &RTree<[f64; 2]>) -> Vec<Node>
 
 /// What a group covers. Gaps under `least` between its members are closed: no eye sees them,
 /// and borders that do not quite agree leave many.
-fn faces_of(group: &Group, shapes: &[Shape], least: f64) -> Vec<Face> {
-    let members = group.members.iter();
-    let mut faces = united(members.flat_map(|&member| shapes[member].rings()));
-    if group.members.len() > 1 {
-        for face in &mut faces {
-            face.holes
-                .retain(|hole| grid::area(twice_area(hole).abs()) >= least);
-        }
+fn faces_of<'a>(
+    group: &Group,
+    shapes: &'a [Shape],
+    least: f64,
+    places: &mut Cow<'_, Places>,
+) -> Cow<'a, [Face]> {
+    if let [only] = group.members[..] {
+        return Cow::Borrowed(&shapes[only].faces);
     }
-    faces
+    let members = group.members.iter();
+    let mut faces = united(members.flat_map(|&member| shapes[member].rings()), places);
+    for face in &mut faces {
+        face.holes.retain(|hole| {
+            let nodes: Vec<Node> = places.nodes(hole).collect();
+            grid::area(twice_area(&nodes).abs()) >= least
+        });
+    }
+    Cow::Owned(faces)
 }
 
-/// A ring as arcs, and whether each is run through backwards.
-type Course = Vec<(usize, bool)>;
+/// Arcs, each once.
+struct Arcs {
+    arcs: Vec<Vec<Place>>,
+    /// By the first place of an arc: the last arc that was added, and for each the one before.
+    last: Vec<Option<u32>>,
+    before: Vec<Option<u32>>,
+}
+
+impl Arcs {
+    fn among(places: usize) -> Arcs {
+        Arcs {
+            arcs: Vec::new(),
+            last: vec![None; places],
+            before: Vec::new(),
+        }
+    }
+
+    /// The number of an arc.
+    fn number(&mut self, arc: &[Place]) -> u32 {
+        let last = &mut self.last[arc[0] as usize];
+        let mut at = *last;
+        while let Some(number) = at {
+            if self.arcs[number as usize] == arc {
+                return number;
+            }
+            at = self.before[number as usize];
+        }
+        let number = self.arcs.len() as u32;
+        self.before.push(last.replace(number));
+        self.arcs.push(arc.to_vec());
+        number
+    }
+}
 
 /// Simplifies the borders of all, each once for both sides of it.
-fn simplified_together(all: &[Vec<Face>], tolerance: f64) -> Vec<Vec<Face>> {
-    let closed = |ring: &Vec<Node>| {
-        let mut line = ring.clone();
-        line.extend(ring.first());
-        line
-    };
+fn simplified_together(all: &[Cow<[Face]>], places: &Places, tolerance: f64) -> Vec<Vec<Face>> {
     let rings = || {
         all.iter()
-            .flatten()
-            .flat_map(|face| std::iter::once(&face.exterior).chain(&face.holes))
+            .flat_map(|faces| faces.iter())
+            .flat_map(Face::rings)
     };
-    let mut junctions = Junctions::default();
+    let mut junctions = Junctions::among(places.count());
     for ring in rings() {
-        junctions.add_line(&closed(ring));
+        junctions.add_ring(ring);
     }
-    let mut numbers: HashMap<Vec<Node>, usize> = HashMap::new();
-    let mut arcs: Vec<Vec<Node>> = Vec::new();
-    let mut courses: Vec<Course> = Vec::new();
+    let mut arcs = Arcs::among(places.count());
+    // Rings as arcs, each with whether it is run through backwards, and where they end.
+    let mut courses: Vec<(u32, bool)> = Vec::new();
+    let mut ends: Vec<usize> = Vec::new();
+    let (mut closed, mut arc): (Vec<Place>, Vec<Place>) = Default::default();
     for ring in rings() {
-        let mut course = Course::new();
-        for mut arc in cut(&closed(ring), &junctions) {
-            let is_turned = direct(&mut arc);
-            let number = *numbers.entry(arc).or_insert_with_key(|arc| {
-                arcs.push(arc.clone());
-                arcs.len() - 1
-            });
-            course.push((number, is_turned));
-        }
-        courses.push(course);
+        closed.clear();
+        closed.extend(ring);
+        closed.extend(ring.first());
+        cut(&closed, &junctions, places, |piece| {
+            arc.clear();
+            arc.extend(piece);
+            let is_turned = direct(&mut arc, places);
+            courses.push((arcs.number(&arc), is_turned));
+        });
+        ends.push(courses.len());
     }
-    drop(numbers);
-    let simple = simplified_apart(&arcs, tolerance);
-    let mut courses = courses.iter();
+    let simple = simplified_apart(&arcs.arcs, places, tolerance);
+    let mut start = 0;
+    let mut ends = ends.into_iter();
     let mut next = || {
-        let mut ring: Vec<Node> = Vec::new();
-        for &(arc, is_turned) in courses.next().into_iter().flatten() {
-            let nodes = &simple[arc];
+        let end = ends.next().unwrap_or(start);
+        let mut ring: Vec<Place> = Vec::new();
+        for &(arc, is_turned) in &courses[start..end] {
+            let arc = &simple[arc as usize];
             // Each arc ends where the next begins.
             if is_turned {
-                ring.extend(nodes[1..].iter().rev());
+                ring.extend(arc[1..].iter().rev());
             } else {
-                ring.extend(&nodes[..nodes.len() - 1]);
+                ring.extend(&arc[..arc.len() - 1]);
             }
         }
+        start = end;
         ring
     };
     all.iter()

@@ -29,8 +29,6 @@ pub enum Fate {
 pub enum Reason {
     /// It has no geometry.
     NoGeometry,
-    /// The rules show nothing at this size of a pixel.
-    TooFarOut,
     /// The rules show only higher ranks at this size of a pixel.
     BelowRank,
     /// A more important point of its cell is shown.
@@ -50,7 +48,6 @@ impl Reason {
     pub fn words(self) -> &'static str {
         match self {
             Reason::NoGeometry => "has no geometry",
-            Reason::TooFarOut => "is not shown this far out",
             Reason::BelowRank => "is of a rank not shown this far out",
             Reason::Crowded => "gave way to a more important point nearby",
             Reason::Short => "is too short a line",

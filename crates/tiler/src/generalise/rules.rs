@@ -41,10 +41,6 @@ pub struct Rules {
     pub rank: Option<usize>,
     /// Places of the columns whose values must agree for features to be merged.
     pub class: Vec<usize>,
-    /// Nothing is shown when a pixel is larger than this, in units of the CRS.
-    pub max_pixel_m: f64,
-    /// Which ranks are shown from which size of a pixel on. Needs `rank`.
-    pub rank_floors: Vec<RankFloor>,
     /// How far lines and borders may move, in pixels. Under a half, nobody sees it.
     pub tolerance_px: f64,
     /// For points.
@@ -53,15 +49,6 @@ pub struct Rules {
     pub lines: LineRules,
     /// For polygons.
     pub polygons: PolygonRules,
-}
-
-/// When a pixel is over `above_pixel_m`, features below `rank` are not shown.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RankFloor {
-    /// In units of the CRS.
-    pub above_pixel_m: f64,
-    /// The lowest that is still shown.
-    pub rank: f64,
 }
 
 /// How points are thinned.
@@ -101,8 +88,6 @@ impl Default for Rules {
         Rules {
             rank: None,
             class: Vec::new(),
-            max_pixel_m: f64::INFINITY,
-            rank_floors: Vec::new(),
             tolerance_px: TOLERANCE_PX,
             points: PointRules {
                 spacing_px: POINT_SPACING_PX,
@@ -213,17 +198,5 @@ impl Rules {
     pub(crate) fn class_of(&self, feature: &Feature) -> String {
         let values = self.class.iter().map(|&place| feature.values.get(place));
         format!("{:?}", values.collect::<Vec<_>>())
-    }
-
-    /// The lowest rank that a level shows.
-    pub(crate) fn rank_floor_at(&self, pixel_m: f64) -> f64 {
-        if self.rank.is_none() {
-            return f64::NEG_INFINITY;
-        }
-        self.rank_floors
-            .iter()
-            .filter(|floor| pixel_m > floor.above_pixel_m)
-            .map(|floor| floor.rank)
-            .fold(f64::NEG_INFINITY, f64::max)
     }
 }

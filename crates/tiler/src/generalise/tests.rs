@@ -4,7 +4,7 @@ use geo::{Area, CoordsIter, MapCoords, Validation};
 use geo_types::{Coord, Geometry, LineString, Point, Polygon};
 use model::{Column, ColumnKind, Feature, FeatureId, GeometryKind, Schema, Value};
 
-use super::{Fate, RankFloor, Reason, Rules, UnknownColumn, generalise};
+use super::{Fate, Reason, Rules, Topology, UnknownColumn, generalise};
 
 fn feature(id: u64, geometry: Option<Geometry<f64>>, rank: i64) -> Feature {
     Feature {
@@ -25,25 +25,21 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
     ];
     let rules = Rules {
         rank: Some(0),
-        rank_floors: vec![RankFloor {
-            above_pixel_m: 5.0,
-            rank: 3.0,
-        }],
-        max_pixel_m: 100.0,
         ..Rules::default()
     };
-    let fates = |pixel_m: f64| -> Vec<Fate> {
-        let report = generalise(&all, &rules, pixel_m).report;
+    let fates = |rank_floor: f64| -> Vec<Fate> {
+        let report = Topology::new(&all, &rules, rank_floor)
+            .level(&rules, 10.0)
+            .report;
         report.fates.into_iter().map(|(_, fate)| fate).collect()
     };
     let (kept, dropped) = (Fate::Kept, Fate::Dropped);
     let (no_geometry, crowded) = (dropped(Reason::NoGeometry), dropped(Reason::Crowded));
     assert_eq!(
-        fates(10.0),
+        fates(3.0),
         [crowded, dropped(Reason::BelowRank), no_geometry, kept]
     );
-    assert_eq!(fates(5.0), [crowded, kept, no_geometry, kept]);
-    assert_eq!(fates(101.0), [dropped(Reason::TooFarOut); 4]);
+    assert_eq!(fates(0.0), [crowded, kept, no_geometry, kept]);
     let report = generalise(&all, &rules, 10.0).report;
     let explain = |id| report.explain(FeatureId::new(id).unwrap());
     assert_eq!(

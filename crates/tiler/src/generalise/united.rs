@@ -1,5 +1,7 @@
 //! The union of polygons whose borders do not quite agree.
 
+use std::borrow::Cow;
+
 use i_overlay::core::fill_rule::FillRule;
 use i_overlay::core::overlay::{ContourDirection, IntOverlayOptions, Overlay, ShapeType};
 use i_overlay::core::overlay_rule::OverlayRule;
@@ -8,6 +10,7 @@ use i_overlay::i_float::int::point::IntPoint;
 
 use crate::generalise::faces::{Face, outline};
 use crate::generalise::grid::Node;
+use crate::generalise::places::{Place, Places};
 use crate::rings::{Rings, is_plain, repaired};
 
 /// Farthest from its first place that a polygon may reach for the union to be exact: 1073 km.
@@ -18,24 +21,19 @@ const REACH: i64 = 1 << 30;
 /// Where polygons meet vertex by vertex, as after [`crate::generalise::polygons`] has brought
 /// them together, it is their [`outline`], and no vertex is lost. Where they overlap, or one
 /// crosses itself, it is made anew: with a vertex where borders crossed.
-pub(crate) fn united<'a>(rings: impl Iterator<Item = &'a [Node]> + Clone) -> Vec<Face> {
-    let faces = outline(rings.clone());
-    let Some(&origin) = faces.first().and_then(|face| face.exterior.first()) else {
+pub(crate) fn united<'a>(
+    rings: impl Iterator<Item = &'a [Place]> + Clone,
+    places: &mut Cow<'_, Places>,
+) -> Vec<Face> {
+    let faces = outline(rings.clone(), places);
+    let Some(first) = faces.first().and_then(|face| face.exterior.first()) else {
         return faces;
     };
-    let on_grid = |ring: &[Node]| around(origin, ring);
-    let mut plain = Rings::default();
-    for face in &faces {
-        for (i, ring) in std::iter::once(&face.exterior)
-            .chain(&face.holes)
-            .enumerate()
-        {
-            let Some(points) = on_grid(ring) else {
-                return faces;
-            };
-            plain.push(points.into_iter(), i == 0);
-        }
-    }
+    let origin = places.at(*first);
+    let on_grid = |ring: &[Place]| around(origin, places.nodes(ring));
+    let Some(plain) = as_rings(&faces, on_grid) else {
+        return faces;
+    };
     if is_plain(&plain) {
         return faces;
     }
@@ -56,10 +54,12 @@ pub(crate) fn united<'a>(rings: impl Iterator<Item = &'a [Node]> + Clone) -> Vec
     }
     // Rings wind once round what lies to their left, and holes once back.
     let shapes = overlay.overlay(OverlayRule::Subject, FillRule::Positive);
-    let back = |ring: &Vec<IntPoint>| -> Vec<Node> {
-        ring.iter()
-            .map(|p| [origin[0] + i64::from(p.x), origin[1] + i64::from(p.y)])
-            .collect()
+    let places = places.to_mut();
+    let mut back = |ring: &Vec<IntPoint>| -> Vec<Place> {
+        let nodes = ring
+            .iter()
+            .map(|p| [origin[0] + i64::from(p.x), origin[1] + i64::from(p.y)]);
+        nodes.map(|node| places.add(node)).collect()
     };
     shapes
         .iter()
@@ -67,10 +67,21 @@ pub(crate) fn united<'a>(rings: impl Iterator<Item = &'a [Node]> + Clone) -> Vec
             let (exterior, holes) = shape.split_first()?;
             Some(Face {
                 exterior: back(exterior),
-                holes: holes.iter().map(back).collect(),
+                holes: holes.iter().map(&mut back).collect(),
             })
         })
         .collect()
+}
+
+/// Faces as rings of a tile have them; none if a ring cannot be.
+fn as_rings(faces: &[Face], on_grid: impl Fn(&[Place]) -> Option<Vec<[i32; 2]>>) -> Option<Rings> {
+    let mut rings = Rings::default();
+    for face in faces {
+        for (i, ring) in face.rings().enumerate() {
+            rings.push(on_grid(ring)?.into_iter(), i == 0);
+        }
+    }
+    Some(rings)
 }
 
 /// Returns polygons that cross themselves made valid, by the same means as those of a tile:
@@ -85,7 +96,7 @@ pub(crate) fn mended(polygons: &[Vec<Vec<Node>>]) -> Option<Vec<Vec<Vec<Node>>>>
         for (i, ring) in rings.iter().enumerate() {
             let is_closed = ring.len() > 1 && ring.first() == ring.last();
             let open = &ring[..ring.len() - usize::from(is_closed)];
-            let has_area = plain.push(around(origin, open)?.into_iter(), i == 0);
+            let has_area = plain.push(around(origin, open.iter().copied())?.into_iter(), i == 0);
             if i == 0 && !has_area {
                 break;
             }
@@ -109,14 +120,13 @@ pub(crate) fn mended(polygons: &[Vec<Vec<Node>>]) -> Option<Vec<Vec<Vec<Node>>>>
 }
 
 /// Places counted from an origin; none if any is too far away.
-fn around(origin: Node, ring: &[Node]) -> Option<Vec<[i32; 2]>> {
-    ring.iter()
-        .map(|node| {
-            let away = [node[0] - origin[0], node[1] - origin[1]];
-            let is_near = away.iter().all(|along| along.abs() < REACH);
-            is_near.then(|| away.map(|along| along as i32))
-        })
-        .collect()
+fn around(origin: Node, ring: impl Iterator<Item = Node>) -> Option<Vec<[i32; 2]>> {
+    ring.map(|node| {
+        let away = [node[0] - origin[0], node[1] - origin[1]];
+        let is_near = away.iter().all(|along| along.abs() < REACH);
+        is_near.then(|| away.map(|along| along as i32))
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -125,11 +135,14 @@ mod tests {
     use crate::generalise::grid::twice_area;
 
     fn check(rings: &[&[Node]], expected_twice: i128, faces: usize) {
-        let united = united(rings.iter().copied());
+        let rings: Vec<Vec<Node>> = rings.iter().map(|ring| ring.to_vec()).collect();
+        let (places, rings) = Places::number(&rings);
+        let mut places = Cow::Owned(places);
+        let united = united(rings.iter().map(|ring| &ring[..]), &mut places);
         let twice: i128 = united
             .iter()
-            .flat_map(|face| face.holes.iter().chain([&face.exterior]))
-            .map(|ring| twice_area(ring))
+            .flat_map(Face::rings)
+            .map(|ring| twice_area(&places.nodes(ring).collect::<Vec<_>>()))
             .sum();
         assert_eq!((twice, united.len()), (expected_twice, faces), "{united:?}");
     }

@@ -11,7 +11,7 @@ use store::CollectionView;
 use super::order::Order;
 use super::{PyramidLayer, PyramidOptions, threads};
 use crate::boxes::ways;
-use crate::generalise::{self, LevelFeature, Report, Rules, generalise};
+use crate::generalise::{LevelFeature, Report, Rules, Topology};
 use crate::level::{Level, PIXEL};
 use crate::parts::Parts;
 use crate::tile_rules::zoom_of;
@@ -169,28 +169,26 @@ impl<'a> Plan<'a> {
         }
         let features = features_in_set(&self.of.collection, self.tms)?;
         let rules = self.of.rules.of_features(&self.of.collection, &features)?;
-        let at = self.levels[..coarser].iter().collect();
-        let made = threads::map(at, |at: &PlannedLevel| {
-            let (rules, level) = self.generalised(at, &features, &rules);
-            self.kept(level.features, &rules, scratch)
-        });
-        let made = made.into_iter().map(|made| made.map(Some));
-        made.chain([Ok(None)]).collect()
+        let mut all = Vec::new();
+        // Levels beside each other that show features of the same ranks have one topology.
+        let floor = |at: &PlannedLevel| self.rank_floor(&rules, at);
+        for alike in self.levels[..coarser].chunk_by(|a, b| floor(a) == floor(b)) {
+            let topology = Topology::new(&features, &rules, floor(&alike[0]));
+            all.extend(threads::map(alike.iter().collect(), |at: &PlannedLevel| {
+                let level = topology.level(&rules, at.level.unit * PIXEL);
+                self.kept(level.features, &rules, scratch).map(Some)
+            }));
+        }
+        all.push(Ok(None));
+        all.into_iter().collect()
     }
 
-    /// What a level shows of the features, and by which rules.
-    fn generalised(
-        &self,
-        at: &PlannedLevel,
-        features: &[Feature],
-        rules: &Rules,
-    ) -> (Rules, generalise::Level) {
-        let rules = Rules {
-            rank_floors: self.of.rules.rank_floors_at(at.zoom),
-            ..rules.clone()
-        };
-        let level = generalise(features, &rules, at.level.unit * PIXEL);
-        (rules, level)
+    /// The lowest rank that a level shows.
+    fn rank_floor(&self, rules: &Rules, at: &PlannedLevel) -> f64 {
+        match rules.rank {
+            Some(_) => self.of.rules.rank_floor_at(at.zoom),
+            None => f64::NEG_INFINITY,
+        }
     }
 
     /// Makes one level, and tells by which rules and what became of each feature; none if it
@@ -205,7 +203,8 @@ impl<'a> Plan<'a> {
         }
         let features = features_in_set(&self.of.collection, self.tms)?;
         let rules = self.of.rules.of_features(&self.of.collection, &features)?;
-        let (rules, level) = self.generalised(at, &features, &rules);
+        let topology = Topology::new(&features, &rules, self.rank_floor(&rules, at));
+        let level = topology.level(&rules, at.level.unit * PIXEL);
         let made = self.kept(level.features, &rules, scratch)?;
         Ok(Some((made, rules, level.report)))
     }
