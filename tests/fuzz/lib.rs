@@ -116,7 +116,7 @@ fn put_pyramid(town: &Town) -> Result<(), Error> {
     for tile in (21..341).step_by(3).filter_map(TileCoord::from_pmtiles_id) {
         writer.add(tile, &NOTHING, &[])?;
     }
-    transaction.put_pyramid(&id, version, writer)?;
+    transaction.put_pyramid(&id, version, writer, None)?;
     transaction.commit()
 }
 

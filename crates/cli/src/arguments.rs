@@ -190,6 +190,10 @@ pub(crate) struct Tile {
     /// Overwrite the file if it exists.
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// Make all tiles anew, also those that cannot have changed since the twin's pyramid was
+    /// made.
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) rebuild: bool,
     /// Build nothing, but say what the pyramid's tile at this address shows of each collection,
     /// what was merged and left out, and why.
     #[arg(long, value_name = "Z/X/Y", conflicts_with = "out", value_parser = tile_address)]

@@ -52,7 +52,7 @@ pub(crate) struct CollectionEntry {
     pub(crate) version: u64,
     /// No two hold the same id.
     pub(crate) segments: Vec<SegmentFiles>,
-    /// By name of tile matrix set; each made of `version`.
+    /// By name of tile matrix set; each made of `version` or of one before.
     pub(crate) pyramids: BTreeMap<String, PyramidEntry>,
     pub(crate) report: FileRef,
 }
@@ -71,6 +71,14 @@ pub(crate) struct PyramidEntry {
     /// The version of the collection that it was made of.
     pub(crate) of_version: u64,
     pub(crate) file: FileRef,
+    /// By which whoever made it finds what has changed since.
+    pub(crate) imprints: Option<FileRef>,
+}
+
+impl PyramidEntry {
+    fn files(&self) -> impl Iterator<Item = &FileRef> {
+        [&self.file].into_iter().chain(&self.imprints)
+    }
 }
 
 /// The files of a segment.
@@ -129,7 +137,7 @@ impl Catalog {
     pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
         let of_collections = self.collections.values().flat_map(|entry| {
             let of_segments = entry.segments.iter().flat_map(SegmentFiles::files);
-            let of_pyramids = entry.pyramids.values().map(|pyramid| &pyramid.file);
+            let of_pyramids = entry.pyramids.values().flat_map(PyramidEntry::files);
             of_segments.chain(of_pyramids).chain([&entry.report])
         });
         let of_surveys = self.surveys.values().flat_map(SurveyEntry::files);
@@ -232,6 +240,9 @@ struct RawPyramid {
     tiles: u64,
     of_version: u64,
     file: RawFile,
+    /// Absent in catalogs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imprints: Option<RawFile>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -430,6 +441,7 @@ impl From<&PyramidEntry> for RawPyramid {
             tiles: entry.tiles,
             of_version: entry.of_version,
             file: RawFile::from(&entry.file),
+            imprints: entry.imprints.as_ref().map(RawFile::from),
         }
     }
 }
@@ -445,6 +457,7 @@ impl TryFrom<RawPyramid> for PyramidEntry {
             tiles: raw.tiles,
             of_version: raw.of_version,
             file: raw.file.try_into()?,
+            imprints: raw.imprints.map(FileRef::try_from).transpose()?,
         })
     }
 }

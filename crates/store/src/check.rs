@@ -206,12 +206,15 @@ impl Checker<'_> {
     }
 
     fn pyramid(&mut self, entry: &PyramidEntry, version: u64) {
-        if entry.of_version != version {
+        if entry.of_version > version {
             let what = format!(
                 "shows version {} of a collection that is of version {version}",
                 entry.of_version
             );
             self.corrupt(&entry.file, what);
+        }
+        if let Some(imprints) = &entry.imprints {
+            self.file(imprints);
         }
         if !self.file(&entry.file) {
             return;

@@ -129,7 +129,9 @@ impl Transaction {
         }
         check_schema(&collection.schema)?;
         let before = self.catalog.collections.get(&id).cloned();
-        let entry = match (before, mode) {
+        let pyramids = before.as_ref().map(|before| before.pyramids.clone());
+        let old_schema = before.as_ref().map(|before| before.meta.schema.clone());
+        let mut entry = match (before, mode) {
             (Some(_), PutMode::Create) => {
                 return Err(Error::Refused(format!(
                     "collection {id} exists: replace it, append to it, or choose another name"
@@ -144,6 +146,10 @@ impl Transaction {
                 }
             }
         };
+        // Those of an earlier version are not shown, but the next are made with their help.
+        if old_schema.as_ref() == Some(&entry.meta.schema) {
+            entry.pyramids = pyramids.unwrap_or_default();
+        }
         self.catalog.collections.insert(id, entry);
         Ok(())
     }
@@ -244,7 +250,7 @@ impl Transaction {
             terrain: FileRef::of(&self.dir, tiff(HeightKind::Terrain))?,
             surface: FileRef::of(&self.dir, tiff(HeightKind::Surface))?,
             distance: FileRef::of(&self.dir, tiff(HeightKind::Distance))?,
-            report: self.write_report(name("report.json"), report)?,
+            report: self.write_small(name("report.json"), report.as_bytes())?,
         };
         self.catalog.surveys.insert(id, entry);
         Ok(())
@@ -284,7 +290,8 @@ impl Transaction {
     }
 
     /// Stages a pyramid whose tiles have been written, made of the given version of the
-    /// collection. It takes the place of what there is in its tile matrix set.
+    /// collection. It takes the place of what there is in its tile matrix set. `imprints`
+    /// are kept beside it for whoever makes the next.
     ///
     /// # Errors
     ///
@@ -295,26 +302,33 @@ impl Transaction {
         id: &CollectionId,
         of_version: u64,
         writer: PyramidWriter,
+        imprints: Option<&[u8]>,
     ) -> Result<PyramidSummary, Error> {
         let description = writer.description().clone();
         let path = writer.path().to_owned();
         let summary = writer.finish()?;
-        let Some(entry) = self.catalog.collections.get_mut(id) else {
-            return Err(Error::Refused(format!("there is no collection {id}")));
-        };
-        if entry.version != of_version {
+        let version = self.catalog.collections.get(id).map(|entry| entry.version);
+        if version != Some(of_version) {
             return Err(Error::Refused(format!(
                 "collection {id} has changed while its tiles were made: make them again"
             )));
         }
         let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("collections/{id}/{file}");
+        let imprints = imprints
+            .map(|bytes| self.write_small(format!("{name}.imprints"), bytes))
+            .transpose()?;
+        let Some(entry) = self.catalog.collections.get_mut(id) else {
+            return Err(Error::Refused(format!("there is no collection {id}")));
+        };
         let pyramid = PyramidEntry {
             tms: description.tms.clone(),
             levels: [*description.levels.start(), *description.levels.end()],
             zoom_shift: description.zoom_shift,
             tiles: summary.tiles,
             of_version,
-            file: FileRef::of(&self.dir, format!("collections/{id}/{file}"))?,
+            file: FileRef::of(&self.dir, name)?,
+            imprints,
         };
         entry.pyramids.insert(description.tms, pyramid);
         Ok(summary)
@@ -371,11 +385,10 @@ impl Transaction {
         collection.bounds = bounds;
         let name = format!("collections/{}/{stem}-report.json", collection.id);
         Ok(CollectionEntry {
-            report: self.write_report(name, report)?,
+            report: self.write_small(name, report.as_bytes())?,
             version: self.catalog.generation,
             meta: collection,
             segments,
-            // Those of what was before show what is no longer so.
             pyramids: BTreeMap::new(),
         })
     }
@@ -430,11 +443,7 @@ impl Transaction {
                 ..entry.meta
             },
             segments: [before.segments, entry.segments].concat(),
-            pyramids: if unchanged {
-                before.pyramids
-            } else {
-                entry.pyramids
-            },
+            pyramids: entry.pyramids,
             version: if unchanged {
                 before.version
             } else {
@@ -475,12 +484,12 @@ impl Transaction {
         Ok(Some((files, written.bounds)))
     }
 
-    fn write_report(&mut self, name: String, report: &str) -> Result<FileRef, Error> {
+    fn write_small(&mut self, name: String, bytes: &[u8]) -> Result<FileRef, Error> {
         let path = self.dir.join(&name);
         self.staged.push(path.clone());
         let write = || {
             let mut file = File::create_new(&path)?;
-            file.write_all(report.as_bytes())?;
+            file.write_all(bytes)?;
             file.sync_all()
         };
         write().map_err(Error::io(&path))?;
@@ -533,7 +542,6 @@ fn keep_if_equal(before: CollectionEntry, entry: CollectionEntry) -> CollectionE
     if same_schema && contents(&before) == contents(&entry) {
         CollectionEntry {
             segments: before.segments,
-            pyramids: before.pyramids,
             version: before.version,
             ..entry
         }

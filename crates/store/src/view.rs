@@ -177,6 +177,27 @@ impl CollectionView {
         read(self.place_of(place)?)
     }
 
+    /// A hash of the feature at a place: of its id, its geometry and its values. Of two of one
+    /// schema that are alike, the hashes are.
+    ///
+    /// # Errors
+    ///
+    /// As [`CollectionView::feature_at`].
+    pub fn content_at(&self, place: FeaturePlace) -> Result<u64, Error> {
+        let (open, position) = self.place_of(place)?;
+        open.segment.content_at(position)
+    }
+
+    /// The id of the feature at a place.
+    ///
+    /// # Errors
+    ///
+    /// As [`CollectionView::feature_at`].
+    pub fn id_at(&self, place: FeaturePlace) -> Result<FeatureId, Error> {
+        let (open, position) = self.place_of(place)?;
+        open.segment.id_at(position)
+    }
+
     /// The id of the feature at a place, and its values, which replace those in `values`.
     ///
     /// # Errors
@@ -233,6 +254,12 @@ impl CollectionView {
     pub fn pyramid(&self, tms: &str) -> Option<PyramidView> {
         let open = self.0.pyramids.get(tms)?;
         (open.entry.of_version == self.version()).then(|| PyramidView(Arc::clone(open)))
+    }
+
+    /// The pyramid in a tile matrix set that was made last, of this version or of one before.
+    pub fn last_pyramid(&self, tms: &str) -> Option<PyramidView> {
+        let open = self.0.pyramids.get(tms)?;
+        Some(PyramidView(Arc::clone(open)))
     }
 
     /// Some `count` features, or all if there are fewer, evenly spread by id.

@@ -59,8 +59,8 @@ pub use crate::format::ImageFormat;
 pub use crate::layers::TileLayer;
 pub use crate::mlt::mlt_of_mvt;
 pub use crate::pyramid::{
-    BuiltTile, Explanation, LevelMade, PyramidLayer, PyramidOptions, PyramidSummary, build_pyramid,
-    explain,
+    BuiltTile, Earlier, Explanation, Imprints, LevelMade, PyramidLayer, PyramidOptions,
+    PyramidSummary, build_pyramid, explain,
 };
 pub use crate::raster::{
     BEYOND_M, ElevationEncoding, Relief, Shading, hillshade_tile, terrain_rgb_tile, themed_tile,

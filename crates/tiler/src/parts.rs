@@ -59,6 +59,11 @@ impl Parts {
         }
     }
 
+    /// The coordinates of all of it.
+    pub(crate) fn coordinates(&self) -> &[[f64; 2]] {
+        &self.coordinates
+    }
+
     /// All points.
     pub(crate) fn points(&self) -> impl ExactSizeIterator<Item = [f64; 2]> {
         self.points

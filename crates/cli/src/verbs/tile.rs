@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store::{
     ArchiveFormat, CollectionView, PyramidDescription, PyramidSummary, PyramidWriter, Twin,
 };
-use tiler::{BuiltTile, PyramidLayer, PyramidOptions, VectorOptions};
+use tiler::{BuiltTile, Earlier, Imprints, PyramidLayer, PyramidOptions, VectorOptions};
 
 use crate::arguments::Tile;
 use crate::{output, tile_matrix_sets};
@@ -56,18 +56,20 @@ fn into_twin(work: &Work, twin: &Twin, json: bool) -> anyhow::Result<()> {
     let mut objects = Vec::new();
     let mut text = String::new();
     let mut left_out = Vec::new();
-    for collection in work.chosen(twin)? {
+    for collection in &work.chosen(twin)? {
         let id = &collection.meta().id;
         let (version, parts) = (collection.version(), [collection.clone()]);
         let levels = work.levels(&parts)?;
         let description = work.describe(&parts, &levels)?;
         let mut writer = transaction.begin_pyramid(id, description)?;
-        let made = work.build(&parts, &levels, &scratch, &mut writer)?;
-        if made.tiles == 0 {
+        let earlier = work.earlier(collection);
+        let made = work.build(&parts, &levels, &scratch, earlier.as_ref(), &mut writer)?;
+        if made.summary.tiles == 0 {
             left_out.push(id.to_string());
             continue;
         }
-        let written = transaction.put_pyramid(id, version, writer)?;
+        let imprints = made.imprints.to_bytes();
+        let written = transaction.put_pyramid(id, version, writer, Some(&imprints))?;
         let (object, line) = said(&parts, work.tms, &levels, &written, &made);
         objects.push(object);
         text += &line;
@@ -145,7 +147,7 @@ fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<
             .with_context(|| format!("{}: making a scratch folder", folder.display()))?;
         let description = work.describe(collections, &levels)?;
         let mut writer = PyramidWriter::create(&next, out.format, description)?;
-        let made = work.build(collections, &levels, scratch.path(), &mut writer)?;
+        let made = work.build(collections, &levels, scratch.path(), None, &mut writer)?;
         let written = writer.finish()?;
         fs::rename(&next, out.path).with_context(|| out.path.display().to_string())?;
         Ok((made, written))
@@ -174,8 +176,8 @@ struct Work<'a> {
 
 /// What came of building.
 struct Made {
-    tiles: u64,
-    features: u64,
+    summary: tiler::PyramidSummary,
+    imprints: Imprints,
     with_sacrifices: u64,
     seconds: f64,
 }
@@ -285,11 +287,28 @@ impl Work<'_> {
         Ok(described)
     }
 
+    /// The pyramid that the twin has of a collection, to take from it what cannot have changed;
+    /// none if there is none, or none is wanted.
+    fn earlier(&self, collection: &CollectionView) -> Option<Earlier> {
+        let pyramid = collection.last_pyramid(&self.tms.id);
+        let pyramid = pyramid.filter(|_| !self.options.rebuild)?;
+        let imprints = match pyramid.imprints() {
+            Ok(bytes) => Imprints::from_bytes(bytes?),
+            // A damaged one is as good as none: `check` tells of it.
+            Err(_) => None,
+        };
+        Some(Earlier {
+            imprints: imprints?,
+            pyramid,
+        })
+    }
+
     fn build(
         &self,
         collections: &[CollectionView],
         levels: &RangeInclusive<u8>,
         scratch: &Path,
+        earlier: Option<&Earlier>,
         writer: &mut PyramidWriter,
     ) -> anyhow::Result<Made> {
         let started = Instant::now();
@@ -318,14 +337,15 @@ impl Work<'_> {
             self.tms,
             &options,
             scratch,
+            earlier,
             &mut |features| bar.inc(features),
             &mut sink,
         );
         bar.finish_and_clear();
-        let built = built.map_err(|failure| failure.0)?;
+        let (summary, imprints) = built.map_err(|failure| failure.0)?;
         Ok(Made {
-            tiles: built.tiles,
-            features: built.features,
+            summary,
+            imprints,
             with_sacrifices,
             seconds: started.elapsed().as_secs_f64(),
         })
@@ -386,24 +406,28 @@ fn said(
         "tms": tms.id,
         "levels": [levels.start(), levels.end()],
         "tiles": written.tiles,
+        "unchanged_tiles": made.summary.unchanged_tiles,
         "distinct": written.contents,
         "bytes": written.bytes,
-        "features": made.features,
+        "features": made.summary.features,
         "tiles_with_sacrifices": made.with_sacrifices,
         "seconds": made.seconds,
     });
     let mut text = format!(
-        "{}: {} tiles ({} distinct) of {} levels {} to {}, {} features in them, {} bytes, {:.1} s",
+        "{}: {} tiles ({} distinct) of {} levels {} to {}, {} bytes, {:.1} s, {} features in those made",
         ids.join(", "),
         written.tiles,
         written.contents,
         tms.id,
         levels.start(),
         levels.end(),
-        made.features,
         written.bytes,
-        made.seconds
+        made.seconds,
+        made.summary.features
     );
+    if made.summary.unchanged_tiles > 0 {
+        text += &format!("; {} as they were before", made.summary.unchanged_tiles);
+    }
     if made.with_sacrifices > 0 {
         text += &format!(
             "; {} gave something up to stay small, and say what",

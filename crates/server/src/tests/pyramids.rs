@@ -30,7 +30,9 @@ fn stage(
     let description = PyramidDescription::new(&collections, &tms.id, shift, levels, lonlat);
     let mut writer = transaction.begin_pyramid(&id(name), description).unwrap();
     fill(&collections, &mut writer);
-    transaction.put_pyramid(&id(name), version, writer).unwrap();
+    transaction
+        .put_pyramid(&id(name), version, writer, None)
+        .unwrap();
     transaction.commit().unwrap();
 }
 
@@ -58,7 +60,7 @@ pub(super) fn build(town: &Town, name: &str, tms: &str, levels: RangeInclusive<u
             },
         });
         let layers: Vec<PyramidLayer> = layers.collect();
-        tiler::build_pyramid(&layers, tms, &options, folder, &mut |_| {}, &mut sink).unwrap();
+        tiler::build_pyramid(&layers, tms, &options, folder, None, &mut |_| {}, &mut sink).unwrap();
     });
 }
 

@@ -10,6 +10,7 @@ use model::TileCoord;
 use super::Archive;
 use crate::Error;
 use crate::catalog::PyramidEntry;
+use crate::files::Mapped;
 use crate::twin::OpenError;
 
 /// A pyramid with its file.
@@ -17,6 +18,7 @@ use crate::twin::OpenError;
 pub(crate) struct OpenPyramid {
     pub(crate) entry: PyramidEntry,
     pub(crate) archive: Result<Archive, OpenError>,
+    imprints: Option<Result<Mapped, OpenError>>,
     /// What tiles gave up, by number; read when a tile is first asked for.
     sacrifices: OnceLock<HashMap<u64, Vec<String>>>,
 }
@@ -24,7 +26,9 @@ pub(crate) struct OpenPyramid {
 impl OpenPyramid {
     pub(crate) fn open(dir: &Path, entry: PyramidEntry) -> OpenPyramid {
         let archive = entry.file.map(dir).and_then(Archive::open);
+        let imprints = entry.imprints.as_ref().map(|file| file.map(dir));
         OpenPyramid {
+            imprints: imprints.map(|map| map.map_err(OpenError::from)),
             entry,
             archive: archive.map_err(OpenError::from),
             sacrifices: OnceLock::new(),
@@ -96,6 +100,47 @@ impl PyramidView {
     /// Length of the archive in bytes.
     pub fn byte_len(&self) -> u64 {
         self.0.entry.file.len
+    }
+
+    /// What was put beside the archive by whoever made it; none if nothing was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
+    pub fn imprints(&self) -> Result<Option<&[u8]>, Error> {
+        match &self.0.imprints {
+            Some(Ok(map)) => Ok(Some(map.bytes())),
+            Some(Err(error)) => Err(error.to_error()),
+            None => Ok(None),
+        }
+    }
+
+    /// All tiles, in the order of their numbers in PMTiles. After a damaged directory the
+    /// rest is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`], here and for each.
+    pub fn all_tiles(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(TileCoord, PyramidTile), Error>> + '_, Error> {
+        let archive = self.0.archive()?;
+        let sacrifices = self.0.sacrifices(archive)?;
+        let shift = self.0.entry.zoom_shift;
+        Ok(archive.tiles()?.map(move |tile| {
+            let (id, range) = tile?;
+            let address = TileCoord::from_pmtiles_id(id).and_then(|stored| {
+                let z = stored.z().checked_sub(shift)?;
+                TileCoord::new(z, stored.x(), stored.y()).ok()
+            });
+            let address = address.ok_or_else(|| archive.no_such_tile(id))?;
+            let tile = PyramidTile {
+                sacrifices: sacrifices.get(&id).cloned().unwrap_or_default(),
+                pyramid: Arc::clone(&self.0),
+                range,
+            };
+            Ok((address, tile))
+        }))
     }
 
     /// Returns a tile; none if it is empty, or on a level that the pyramid lacks.

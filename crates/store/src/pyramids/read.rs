@@ -138,6 +138,40 @@ impl Archive {
         Ok(Some(self.tile(place)))
     }
 
+    /// All tiles by their numbers, in ascending order, and where their bytes lie. After a
+    /// damaged directory the rest is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], here and for each.
+    pub(crate) fn tiles(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(u64, Range<usize>), Error>> + '_, Error> {
+        let root = self.root()?;
+        let of_entry = |(id, place): (u64, Place)| {
+            let range = self.tile(place);
+            let ids = id..id.saturating_add(place.run.into());
+            ids.map(move |id| Ok((id, range.clone())))
+        };
+        let of_root = move |(at, (id, place)): (usize, (u64, Place))| {
+            let leaf = match place.run {
+                0 => Some(self.leaf(root, at, place)),
+                _ => None,
+            };
+            let (leaf, error) = match leaf {
+                Some(Ok(leaf)) => (Some(leaf), None),
+                Some(Err(error)) => (None, Some(Err(error))),
+                None => (None, None),
+            };
+            let own = (place.run > 0).then_some((id, place));
+            let entries = leaf.into_iter().flat_map(Directory::entries).chain(own);
+            entries.flat_map(of_entry).chain(error)
+        };
+        let mut is_whole = true;
+        let all = root.directory.entries().enumerate().flat_map(of_root);
+        Ok(all.take_while(move |tile| std::mem::replace(&mut is_whole, tile.is_ok())))
+    }
+
     /// The metadata.
     ///
     /// # Errors
@@ -191,6 +225,11 @@ impl Archive {
             }
         }
         Ok(counts.addressed)
+    }
+
+    /// What is wrong if a directory names a tile that no set has.
+    pub(crate) fn no_such_tile(&self, id: u64) -> Error {
+        self.corrupt(format!("tile {id} lies on no level"))
     }
 
     fn check_tile(&self, id: u64, place: Place, counts: &mut Counts) -> Result<(), Error> {
@@ -307,6 +346,10 @@ impl Header {
 }
 
 impl Directory {
+    fn entries(&self) -> impl Iterator<Item = (u64, Place)> + '_ {
+        self.ids.iter().copied().zip(self.places.iter().copied())
+    }
+
     /// Decodes entries. They may lead into the first `tiles_len` bytes of the tiles, and
     /// where `leaves_len` is given into so many of the leaf directories.
     fn read(bytes: &[u8], tiles_len: u64, leaves_len: Option<u64>) -> Result<Directory, String> {

@@ -9,6 +9,7 @@ use flatgeobuf::{
     size_prefixed_root_as_header,
 };
 use model::{Bounds, ColumnKind, Feature, FeatureId, Schema, Value};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::MAGIC;
 use super::encode::{self, Target};
@@ -161,6 +162,14 @@ impl Segment {
             .feature(position.offset, columns, projection.width)
     }
 
+    /// A hash of all that is written of the feature at a position. Equal hashes mean equal
+    /// features of one schema.
+    pub(crate) fn content_at(&self, position: Position) -> Result<u64, Error> {
+        let file = self.file(position)?;
+        let bytes = file.buffer(position.offset)?;
+        Ok(xxh3_64_with_seed(bytes, file.meaning))
+    }
+
     /// The id of the feature at a position, and its values, which replace those in `values`.
     pub(crate) fn values_at(
         &self,
@@ -225,6 +234,8 @@ struct FgbFile {
     map: Mapped,
     columns: Vec<(String, ColumnType)>,
     geometry_type: GeometryType,
+    /// A hash of what the bytes of features mean: names and types.
+    meaning: u64,
     bounds: Option<Bounds>,
     count: u64,
     tree: Option<Tree>,
@@ -270,7 +281,9 @@ impl FgbFile {
         if features_start > bytes.len() {
             return Err(corrupt("ends inside its index"));
         }
+        let meaning = format!("{geometry_type:?} {columns:?}");
         Ok(FgbFile {
+            meaning: xxh3_64(meaning.as_bytes()),
             columns,
             geometry_type,
             bounds,

@@ -28,7 +28,7 @@ fn put_pyramid(twin: &Twin, tms: &str, version: u64) -> Result<(), Error> {
     let description = PyramidDescription::new(&shown, tms, 2, 3..=4, bounds);
     let mut writer = change.begin_pyramid(&things(), description)?;
     writer.add(tile(3, 5, 6), &NOTHING, &[])?;
-    change.put_pyramid(&things(), version, writer)?;
+    change.put_pyramid(&things(), version, writer, Some(tms.as_bytes()))?;
     change.commit()
 }
 
@@ -78,7 +78,7 @@ fn a_pyramid_changes_neither_the_features_nor_their_version() {
 }
 
 #[test]
-fn a_change_of_the_collection_drops_its_pyramids_and_no_change_keeps_them() {
+fn a_change_of_the_collection_hides_its_pyramids_until_the_next_are_made_of_them() {
     let (dir, twin) = tiled();
     put(&twin, "others", numbered(1..9, 1), PutMode::Create);
     put(&twin, "things", numbered(1..9, 1), PutMode::Replace);
@@ -87,20 +87,40 @@ fn a_change_of_the_collection_drops_its_pyramids_and_no_change_keeps_them() {
     let before = see(&twin, "things");
 
     put(&twin, "things", numbered(20..21, 2), PutMode::Append);
-    assert_eq!(sets(&see(&twin, "things")).len(), 0);
+    let hidden = see(&twin, "things");
+    assert_eq!(sets(&hidden).len(), 0);
+    assert!(hidden.pyramid("WebMercatorQuad").is_none());
+    let last = hidden.last_pyramid("WebMercatorQuad").unwrap();
+    assert_eq!(last.imprints().unwrap(), Some(&b"WebMercatorQuad"[..]));
+    let tiles: Vec<TileCoord> = last.all_tiles().unwrap().map(|t| t.unwrap().0).collect();
+    assert_eq!(tiles, [tile(3, 5, 6)]);
+    assert_eq!(check(dir.path()).unwrap().problems.len(), 0);
+    // Who reads what was goes on reading it.
+    let pyramid = before.pyramid("WebMercatorQuad").unwrap();
+    assert!(pyramid.tile(tile(3, 5, 6)).unwrap().is_some());
+
+    put_pyramid(&twin, "WebMercatorQuad", see(&twin, "things").version()).unwrap();
+    assert_eq!(
+        archives(dir.path()),
+        2,
+        "the new one, and that of the other set"
+    );
+    // One of other columns is of no use to anybody.
+    let mut change = twin.begin().unwrap();
+    let other = see(&twin, "others").meta().clone();
+    let mut wider = other.clone();
+    wider.id = things();
+    wider.schema.columns.clear();
+    change
+        .put_features(wider, vec![], PutMode::Replace, "{}")
+        .unwrap();
+    change.commit().unwrap();
     assert_eq!(archives(dir.path()), 0);
     let catalog = std::fs::read_to_string(dir.path().join("catalog")).unwrap();
     assert!(
         !catalog.contains("pyramids"),
         "a catalog without pyramids is as those of older versions were"
     );
-    // Who reads what was goes on reading it.
-    let pyramid = before.pyramid("WebMercatorQuad").unwrap();
-    assert!(pyramid.tile(tile(3, 5, 6)).unwrap().is_some());
-
-    put_pyramid(&twin, "WebMercatorQuad", see(&twin, "things").version()).unwrap();
-    put(&twin, "things", numbered(1..3, 3), PutMode::Replace);
-    assert_eq!(archives(dir.path()), 0);
     assert_eq!(check(dir.path()).unwrap().problems.len(), 0);
 }
 
@@ -123,7 +143,7 @@ fn a_pyramid_of_another_version_or_of_nothing_is_refused_and_leaves_nothing() {
         "{error}"
     );
     let empty = change.begin_pyramid(&things(), description()).unwrap();
-    let error = change.put_pyramid(&things(), 1, empty).unwrap_err();
+    let error = change.put_pyramid(&things(), 1, empty, None).unwrap_err();
     assert!(error.to_string().contains("no tile to write"), "{error}");
     let scratch = change.scratch().unwrap();
     std::fs::write(scratch.join("half"), b"done").unwrap();

@@ -29,7 +29,13 @@ pub(crate) fn outline<'a>(
     rings: impl IntoIterator<Item = &'a [Place]>,
     places: &Places,
 ) -> Vec<Face> {
-    let mut edges = Edges::uncancelled(rings);
+    outline_of(uncancelled(rings), places)
+}
+
+/// As [`outline`], given the edges that have the inside on their left and nothing on their
+/// right.
+pub(crate) fn outline_of(edges: Vec<(Place, Place)>, places: &Places) -> Vec<Face> {
+    let mut edges = Edges::new(edges);
     let mut faces: Vec<Face> = Vec::new();
     let mut homeless: Vec<Vec<Place>> = Vec::new();
     while let Some(start) = edges.first() {
@@ -77,8 +83,27 @@ pub(crate) fn outline<'a>(
     faces
 }
 
-/// Edges that have the inside on one side only, in ascending order, as far as no walk has
-/// taken them yet.
+/// The edges of rings that have the inside on one side only.
+fn uncancelled<'a>(rings: impl IntoIterator<Item = &'a [Place]>) -> Vec<(Place, Place)> {
+    // Both directions of an edge side by side.
+    let mut all: Vec<(Place, Place, bool)> = Vec::new();
+    for ring in rings {
+        let ways = steps(ring).map(|(a, b)| (a.min(b), a.max(b), a < b));
+        all.extend(ways);
+    }
+    all.sort_unstable();
+    let mut edges: Vec<(Place, Place)> = Vec::new();
+    for alike in all.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let (low, high, _) = alike[0];
+        let up = alike.iter().filter(|(.., is_up)| *is_up).count();
+        let down = alike.len() - up;
+        edges.extend(std::iter::repeat_n((low, high), up.saturating_sub(down)));
+        edges.extend(std::iter::repeat_n((high, low), down.saturating_sub(up)));
+    }
+    edges
+}
+
+/// Edges in ascending order, as far as no walk has taken them yet.
 struct Edges {
     edges: Vec<(Place, Place)>,
     is_taken: Vec<bool>,
@@ -87,22 +112,7 @@ struct Edges {
 }
 
 impl Edges {
-    fn uncancelled<'a>(rings: impl IntoIterator<Item = &'a [Place]>) -> Edges {
-        // Both directions of an edge side by side.
-        let mut all: Vec<(Place, Place, bool)> = Vec::new();
-        for ring in rings {
-            let ways = steps(ring).map(|(a, b)| (a.min(b), a.max(b), a < b));
-            all.extend(ways);
-        }
-        all.sort_unstable();
-        let mut edges: Vec<(Place, Place)> = Vec::new();
-        for alike in all.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let (low, high, _) = alike[0];
-            let up = alike.iter().filter(|(.., is_up)| *is_up).count();
-            let down = alike.len() - up;
-            edges.extend(std::iter::repeat_n((low, high), up.saturating_sub(down)));
-            edges.extend(std::iter::repeat_n((high, low), down.saturating_sub(up)));
-        }
+    fn new(mut edges: Vec<(Place, Place)>) -> Edges {
         edges.sort_unstable();
         Edges {
             is_taken: vec![false; edges.len()],

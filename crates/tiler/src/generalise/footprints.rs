@@ -1,13 +1,13 @@
 //! Tiny polygons, such as houses seen from afar, as the footprint of their block.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 use model::Feature;
 
 use crate::clip::{ClipBox, clip_ring};
 use crate::generalise::cells::Cell;
-use crate::generalise::faces::{Face, outline};
+use crate::generalise::faces::{Face, outline_of};
 use crate::generalise::grid::{self, Node};
 use crate::generalise::places::{Place, Places};
 use crate::generalise::polygons::Shape;
@@ -24,14 +24,6 @@ const NEIGHBOURHOOD: i64 = 16;
 /// Cells along a side of a block, which is one feature: 64 pixels.
 const BLOCK: i64 = 128;
 
-/// What is built in a block.
-#[derive(Default)]
-struct Block<'a> {
-    members: Vec<&'a Feature>,
-    /// Share of each cell that is built on.
-    built: BTreeMap<Cell, f64>,
-}
-
 /// Shows tiny shapes as blocks, one feature for each block and class.
 ///
 /// 1. A shape belongs to the block that its middle lies in.
@@ -47,32 +39,37 @@ pub(crate) fn footprints(
     fates: &mut Fates,
 ) {
     let side = grid::steps(pixel_m / CELLS_PER_PIXEL);
-    let mut blocks: BTreeMap<(Cell, usize), Block> = BTreeMap::new();
-    for shape in shapes {
+    let mut blocks: BTreeMap<(Cell, usize), Vec<&Shape>> = BTreeMap::new();
+    for &shape in shapes {
         let block = cell_of(shape.middle(), side).map(|along| along.div_euclid(BLOCK));
-        let entry = blocks.entry((block, shape.class)).or_default();
-        entry.members.push(shape.feature);
-        build(shape, places, block, side, &mut entry.built);
+        let of_block = blocks.entry((block, shape.class)).or_default();
+        of_block.push(shape);
     }
-    for block in blocks.into_values() {
-        let cells = filled(&block.built);
-        let id = block.members[0].id;
-        for member in &block.members {
-            let fate = if cells.is_empty() {
+    let mut raster = Raster::new();
+    for ((block, _), shapes) in blocks {
+        raster.clear(block);
+        for shape in &shapes {
+            raster.build(shape, places, side);
+        }
+        raster.fill();
+        let is_empty = raster.filled.is_empty();
+        let id = shapes[0].feature.id;
+        for shape in &shapes {
+            let fate = if is_empty {
                 Fate::Dropped(Reason::Tiny)
             } else {
                 Fate::Merged(id)
             };
-            fates.set(member.id, fate);
+            fates.set(shape.feature.id, fate);
         }
-        if !cells.is_empty() {
+        if !is_empty {
             shown.push(LevelFeature {
                 feature: Feature {
                     id,
-                    geometry: Some(Geometry::MultiPolygon(outline_of(&cells, side))),
-                    values: common_values(block.members.iter().copied()),
+                    geometry: Some(Geometry::MultiPolygon(raster.outline(side))),
+                    values: common_values(shapes.iter().map(|shape| shape.feature)),
                 },
-                members: block.members.iter().map(|member| member.id).collect(),
+                members: shapes.iter().map(|shape| shape.feature.id).collect(),
             });
         }
     }
@@ -82,34 +79,186 @@ fn cell_of(node: Node, side: f64) -> Cell {
     node.map(|along| (along as f64 / side).floor() as i64)
 }
 
-/// Adds the share of each cell that a shape covers.
-fn build(shape: &Shape, places: &Places, block: Cell, side: f64, built: &mut BTreeMap<Cell, f64>) {
-    let [low, high] = shape.bounds.map(|corner| cell_of(corner, side));
-    let (mut ring, mut spare) = (Vec::new(), Vec::new());
-    for column in low[0]..=high[0] {
-        for row in low[1]..=high[1] {
-            let corner = [column, row].map(|along| along as f64 * side);
-            let cell = ClipBox {
-                min: [0.0; 2],
-                max: [side; 2],
-            };
-            let mut area = 0.0;
-            for of_shape in shape.rings() {
-                ring.clear();
-                let nodes = places.nodes(of_shape);
-                ring.extend(nodes.map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]));
-                clip_ring(&mut ring, &cell, &mut spare);
-                area += area_of(&ring);
-            }
-            // What reaches over the edge of the block is built just within it.
-            let inside = [0, 1].map(|i| {
-                let along = [column, row][i];
-                along.clamp(block[i] * BLOCK, (block[i] + 1) * BLOCK - 1)
-            });
-            if area > 0.0 {
-                *built.entry(inside).or_default() += area / (side * side);
+/// The cells of a block, used for one after the other.
+struct Raster {
+    /// Column and row of its south-west cell.
+    corner: Cell,
+    /// Share of each cell that is built on, column by column.
+    built: Vec<f64>,
+    /// Cells of which any is.
+    touched: Vec<[u8; 2]>,
+    is_filled: Vec<bool>,
+    filled: Vec<[u8; 2]>,
+    /// Corners of cells, counted from that of the block.
+    corners: Places,
+    ring: Vec<[f64; 2]>,
+    spare: Vec<[f64; 2]>,
+}
+
+/// Corners along a side of a block.
+const CORNERS: i64 = BLOCK + 1;
+
+fn number([column, row]: [u8; 2]) -> usize {
+    usize::from(column) * BLOCK as usize + usize::from(row)
+}
+
+impl Raster {
+    fn new() -> Raster {
+        let corners = (0..CORNERS).flat_map(|x| (0..CORNERS).map(move |y| [x, y]));
+        Raster {
+            corner: [0, 0],
+            built: vec![0.0; (BLOCK * BLOCK) as usize],
+            touched: Vec::new(),
+            is_filled: vec![false; (BLOCK * BLOCK) as usize],
+            filled: Vec::new(),
+            corners: Places::number(&[corners.collect()]).0,
+            ring: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self, block: Cell) {
+        self.corner = block.map(|along| along * BLOCK);
+        for cell in self.touched.drain(..) {
+            self.built[number(cell)] = 0.0;
+        }
+        for cell in self.filled.drain(..) {
+            self.is_filled[number(cell)] = false;
+        }
+    }
+
+    /// Adds the share of each cell that a shape covers.
+    fn build(&mut self, shape: &Shape, places: &Places, side: f64) {
+        let [low, high] = shape.bounds.map(|corner| cell_of(corner, side));
+        for column in low[0]..=high[0] {
+            for row in low[1]..=high[1] {
+                let corner = [column, row].map(|along| along as f64 * side);
+                let cell = ClipBox {
+                    min: [0.0; 2],
+                    max: [side; 2],
+                };
+                let mut area = 0.0;
+                for of_shape in shape.rings() {
+                    self.ring.clear();
+                    let nodes = places.nodes(of_shape);
+                    let local = nodes.map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]);
+                    self.ring.extend(local);
+                    clip_ring(&mut self.ring, &cell, &mut self.spare);
+                    area += area_of(&self.ring);
+                }
+                if area > 0.0 {
+                    // What reaches over the edge of the block is built just within it.
+                    let inside = [0, 1].map(|i| {
+                        let along = [column, row][i] - self.corner[i];
+                        along.clamp(0, BLOCK - 1) as u8
+                    });
+                    let built = &mut self.built[number(inside)];
+                    if *built == 0.0 {
+                        self.touched.push(inside);
+                    }
+                    *built += area / (side * side);
+                }
             }
         }
+    }
+
+    /// What of a cell is built on; what overlaps is not built twice.
+    fn share(&self, cell: [u8; 2]) -> f64 {
+        self.built[number(cell)].min(1.0)
+    }
+
+    /// Chooses the cells to fill.
+    fn fill(&mut self) {
+        let neighbourhood_of = |cell: [u8; 2]| cell.map(|along| along / NEIGHBOURHOOD as u8);
+        self.touched
+            .sort_unstable_by_key(|&cell| (neighbourhood_of(cell), cell));
+        let mut ranked: Vec<([f64; 3], [u8; 2])> = Vec::new();
+        for cells in self
+            .touched
+            .chunk_by(|a, b| neighbourhood_of(*a) == neighbourhood_of(*b))
+        {
+            let neighbourhood = neighbourhood_of(cells[0]);
+            let area: f64 = cells.iter().map(|&cell| self.share(cell)).sum();
+            let of_all = [0, 1]
+                .map(|i| self.corner[i].div_euclid(NEIGHBOURHOOD) + i64::from(neighbourhood[i]));
+            let rounded_up = area.fract() >= draw(of_all);
+            let count = area.floor() as usize + usize::from(rounded_up);
+            if count == 0 {
+                continue;
+            }
+            // Cells that are not built on themselves may be filled, too: those between houses.
+            ranked.clear();
+            let side = NEIGHBOURHOOD as u8;
+            for column in 0..side {
+                for row in 0..side {
+                    let cell = [
+                        neighbourhood[0] * side + column,
+                        neighbourhood[1] * side + row,
+                    ];
+                    let nearby: f64 = around(cell).map(|cell| self.share(cell)).sum();
+                    if nearby > 0.0 {
+                        let of_all = [0, 1].map(|i| self.corner[i] + i64::from(cell[i]));
+                        let share = self.share(cell);
+                        ranked.push(([nearby + share, share, draw(of_all)], cell));
+                    }
+                }
+            }
+            ranked.sort_unstable_by(|(a, one), (b, other)| {
+                let by_rank = b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal);
+                by_rank.then(one.cmp(other))
+            });
+            self.filled
+                .extend(ranked.iter().take(count).map(|(_, cell)| *cell));
+        }
+        for &cell in &self.filled {
+            self.is_filled[number(cell)] = true;
+        }
+    }
+
+    /// The outline of what is filled, in coordinates.
+    fn outline(&self, side: f64) -> MultiPolygon<f64> {
+        let is_filled = |[x, y]: [i64; 2]| {
+            let is_inside = (0..BLOCK).contains(&x) && (0..BLOCK).contains(&y);
+            is_inside && self.is_filled[(x * BLOCK + y) as usize]
+        };
+        let place = |[x, y]: [i64; 2]| (x * CORNERS + y) as Place;
+        let mut edges = Vec::new();
+        for cell in &self.filled {
+            let [x, y] = cell.map(i64::from);
+            // Each side with the cell on its left, and what lies beyond it.
+            for (from, to, beyond) in [
+                ([x, y], [x + 1, y], [x, y - 1]),
+                ([x + 1, y], [x + 1, y + 1], [x + 1, y]),
+                ([x + 1, y + 1], [x, y + 1], [x, y + 1]),
+                ([x, y + 1], [x, y], [x - 1, y]),
+            ] {
+                if !is_filled(beyond) {
+                    edges.push((place(from), place(to)));
+                }
+            }
+        }
+        let ring = |ring: &Vec<Place>| -> LineString<f64> {
+            let nodes: Vec<Node> = self.corners.nodes(ring).collect();
+            let n = nodes.len();
+            let is_corner = |i: usize| {
+                let (before, after) = (nodes[(i + n - 1) % n], nodes[(i + 1) % n]);
+                grid::turn(before, nodes[i], after) != 0
+            };
+            let corners = (0..n).filter(|&i| is_corner(i)).map(|i| {
+                let [x, y] = [0, 1].map(|axis| {
+                    let along = nodes[i][axis] + self.corner[axis];
+                    along as f64 * side / grid::steps(1.0)
+                });
+                Coord { x, y }
+            });
+            let mut line = LineString(corners.collect());
+            line.close();
+            line
+        };
+        let polygon =
+            |face: &Face| Polygon::new(ring(&face.exterior), face.holes.iter().map(ring).collect());
+        let faces = outline_of(edges, &self.corners);
+        MultiPolygon(faces.iter().map(polygon).collect())
     }
 }
 
@@ -123,76 +272,18 @@ fn area_of(ring: &[[f64; 2]]) -> f64 {
     twice / 2.0
 }
 
-/// The cells of a block to fill.
-fn filled(built: &BTreeMap<Cell, f64>) -> BTreeSet<Cell> {
-    // What overlaps is not built twice.
-    let share = |cell: Cell| built.get(&cell).copied().unwrap_or(0.0).min(1.0);
-    let mut neighbourhoods: BTreeMap<Cell, Vec<Cell>> = BTreeMap::new();
-    for &cell in built.keys() {
-        let neighbourhood = cell.map(|along| along.div_euclid(NEIGHBOURHOOD));
-        neighbourhoods.entry(neighbourhood).or_default().push(cell);
-    }
-    let mut filled = BTreeSet::new();
-    for (neighbourhood, cells) in neighbourhoods {
-        let area: f64 = cells.iter().map(|&cell| share(cell)).sum();
-        let rounded_up = area.fract() >= draw(neighbourhood);
-        let count = area.floor() as usize + usize::from(rounded_up);
-        // Cells that are not built on themselves may be filled, too: those between houses.
-        let candidates: BTreeSet<Cell> = cells
-            .iter()
-            .flat_map(|&cell| around(cell))
-            .filter(|cell| cell.map(|along| along.div_euclid(NEIGHBOURHOOD)) == neighbourhood)
-            .collect();
-        let mut ranked: Vec<([f64; 3], Cell)> = candidates
-            .into_iter()
-            .map(|cell| {
-                let nearby: f64 = around(cell).map(share).sum();
-                ([nearby + share(cell), share(cell), draw(cell)], cell)
-            })
-            .collect();
-        ranked.sort_by(|(a, one), (b, other)| {
-            let by_rank = b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal);
-            by_rank.then(one.cmp(other))
-        });
-        filled.extend(ranked.into_iter().take(count).map(|(_, cell)| cell));
-    }
-    filled
-}
-
-/// A cell and the eight around it.
-fn around([column, row]: Cell) -> impl Iterator<Item = Cell> {
-    (-1..=1).flat_map(move |i| (-1..=1).map(move |j| [column + i, row + j]))
+/// A cell and those of the eight around it that lie in its block.
+fn around(cell: [u8; 2]) -> impl Iterator<Item = [u8; 2]> {
+    let steps = (-1..=1).flat_map(|i| (-1..=1).map(move |j| [i, j]));
+    steps.filter_map(move |step: [i8; 2]| {
+        let [column, row] = [0, 1].map(|i| cell[i].checked_add_signed(step[i]));
+        let last = (BLOCK - 1) as u8;
+        Some([column?, row?]).filter(|cell| cell.iter().all(|along| *along <= last))
+    })
 }
 
 fn draw([column, row]: Cell) -> f64 {
     chance((column as u64).rotate_left(32) ^ row as u64)
-}
-
-fn outline_of(cells: &BTreeSet<Cell>, side: f64) -> MultiPolygon<f64> {
-    let squares: Vec<Vec<Node>> = cells
-        .iter()
-        .map(|&[x, y]| vec![[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]])
-        .collect();
-    let (corners, squares) = Places::number(&squares);
-    let ring = |ring: &Vec<Place>| -> LineString<f64> {
-        let nodes: Vec<Node> = corners.nodes(ring).collect();
-        let n = nodes.len();
-        let is_corner = |i: usize| {
-            let (before, after) = (nodes[(i + n - 1) % n], nodes[(i + 1) % n]);
-            grid::turn(before, nodes[i], after) != 0
-        };
-        let corners = (0..n).filter(|&i| is_corner(i)).map(|i| {
-            let [x, y] = nodes[i].map(|along| along as f64 * side / grid::steps(1.0));
-            Coord { x, y }
-        });
-        let mut line = LineString(corners.collect());
-        line.close();
-        line
-    };
-    let polygon =
-        |face: &Face| Polygon::new(ring(&face.exterior), face.holes.iter().map(ring).collect());
-    let faces = outline(squares.iter().map(|square| &square[..]), &corners);
-    MultiPolygon(faces.iter().map(polygon).collect())
 }
 
 #[cfg(test)]

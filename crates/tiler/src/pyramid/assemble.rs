@@ -17,46 +17,11 @@ const BATCH_BYTES: usize = 4 << 20;
 const BATCH_TILES: usize = 512;
 
 /// What a pyramid is made of.
-struct Assembler<'a> {
-    sources: &'a [Source],
-    tms: &'a TileMatrixSet,
-    options: &'a PyramidOptions,
-    order: Order,
-}
-
-/// Gives `sink` the tiles of all pieces, in their order.
-pub(super) fn all<E: From<Error> + Send>(
-    sources: &[Source],
-    tms: &TileMatrixSet,
-    options: &PyramidOptions,
-    order: Order,
-    runs: Runs,
-    summary: &mut PyramidSummary,
-    sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
-) -> Result<(), E> {
-    let assembler = Assembler {
-        sources,
-        tms,
-        options,
-        order,
-    };
-    let mut merge = runs.finish()?;
-    let mut batch = batch(&mut merge)?;
-    while !batch.is_empty() {
-        let (made, next) = threads::overlap(
-            || threads::map(batch, |pieces| assembler.tile(&pieces)),
-            || self::batch(&mut merge),
-        );
-        for tile in made {
-            if let Some((tile, features)) = tile? {
-                summary.tiles += 1;
-                summary.features += features;
-                sink(tile)?;
-            }
-        }
-        batch = next?;
-    }
-    Ok(())
+pub(super) struct Assembler<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) tms: &'a TileMatrixSet,
+    pub(super) options: &'a PyramidOptions,
+    pub(super) order: Order,
 }
 
 fn batch(merge: &mut Merge) -> Result<Vec<TilePieces>, Error> {
@@ -72,6 +37,32 @@ fn batch(merge: &mut Merge) -> Result<Vec<TilePieces>, Error> {
 }
 
 impl Assembler<'_> {
+    /// Gives `sink` the tiles of all pieces, in their order.
+    pub(super) fn all<E: From<Error> + Send>(
+        &self,
+        runs: Runs,
+        summary: &mut PyramidSummary,
+        sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut merge = runs.finish()?;
+        let mut batch = batch(&mut merge)?;
+        while !batch.is_empty() {
+            let (made, next) = threads::overlap(
+                || threads::map(batch, |pieces| self.tile(&pieces)),
+                || self::batch(&mut merge),
+            );
+            for tile in made {
+                if let Some((tile, features)) = tile? {
+                    summary.tiles += 1;
+                    summary.features += features;
+                    sink(tile)?;
+                }
+            }
+            batch = next?;
+        }
+        Ok(())
+    }
+
     /// Returns a tile and how many pieces it is made of; none if it shows nothing.
     fn tile(&self, pieces: &TilePieces) -> Result<Option<(BuiltTile, u64)>, Error> {
         let Some(tile) = self.order.tile(pieces.tile) else {

@@ -1,7 +1,10 @@
 //! Features to pieces: what each tile of each level shows of them.
 
+use model::FeatureId;
 use store::FeaturePlace;
 
+use super::changes::Changes;
+use super::imprints::{Around, Imprint};
 use super::order::Order;
 use super::runs::{Key, Pieces};
 use super::sources::Source;
@@ -11,36 +14,57 @@ use crate::vector::chance;
 use crate::{Error, Polygons, label};
 
 /// Cuts features into the tiles of some levels.
-pub(super) struct Cutter {
+pub(super) struct Cutter<'a> {
     pub(super) polygons: Polygons,
     pub(super) order: Order,
+    /// The tiles to make; all if not given.
+    pub(super) changes: Option<&'a Changes>,
 }
 
-impl Cutter {
-    /// Returns the pieces of some features of a source, the one of this number.
+/// A feature to cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ToCut {
+    pub(super) place: FeaturePlace,
+    /// Whether nothing is known yet of what it leaves.
+    pub(super) is_new: bool,
+}
+
+impl Cutter<'_> {
+    /// Returns the pieces of some features of a source, the one of this number, and what the
+    /// new ones among them leave.
     pub(super) fn cut(
         &self,
         number: u16,
         source: &Source,
-        places: &[FeaturePlace],
-    ) -> Result<Pieces, Error> {
+        features: &[ToCut],
+    ) -> Result<(Pieces, Vec<Imprint>), Error> {
         let (mut parts, mut shaper) = (Parts::default(), Shaper::default());
         let mut pieces = Pieces::default();
-        for &place in places {
-            let mut feature = source.collection.feature_at(place)?;
-            if self.polygons == Polygons::LabelPoints {
-                label::stand_in(&mut feature);
+        let mut imprints = Vec::new();
+        for &ToCut { place, is_new } in features {
+            let (id, is_there) = self.set(&mut parts, source, place)?;
+            if is_new {
+                let content = source.collection.content_at(place)?;
+                let around = match is_there {
+                    true => Around::of(parts.coordinates()),
+                    false => Around::NOWHERE,
+                };
+                imprints.push(Imprint {
+                    id,
+                    content,
+                    around,
+                });
             }
-            let Some(geometry) = &feature.geometry else {
-                continue;
-            };
-            if parts.set(geometry, source.forward.as_ref()).is_err() {
+            if !is_there {
                 pieces.out_of_domain += 1;
                 continue;
             }
-            let chance = chance(feature.id.get());
-            for of in &source.levels {
-                let tiles = of.level.tiles();
+            let chance = chance(id.get());
+            for (at, of) in source.levels.iter().enumerate() {
+                let tiles = match self.changes {
+                    Some(changes) => changes.spans[usize::from(number)][at].clone(),
+                    None => of.level.tiles(),
+                };
                 let detail = of.layer.detail(of.level.tolerance());
                 shaper.shape(
                     &parts,
@@ -52,6 +76,9 @@ impl Cutter {
                         let Some(tile) = self.order.id(of.z, tile) else {
                             return;
                         };
+                        if self.changes.is_some_and(|of| !of.tiles.contains(&tile)) {
+                            return;
+                        }
                         let key = Key {
                             tile,
                             source: number,
@@ -63,6 +90,31 @@ impl Cutter {
                 );
             }
         }
-        Ok(pieces)
+        Ok((pieces, imprints))
+    }
+
+    /// The box that a feature touches.
+    pub(super) fn around(&self, source: &Source, place: FeaturePlace) -> Result<Around, Error> {
+        let mut parts = Parts::default();
+        let (_, is_there) = self.set(&mut parts, source, place)?;
+        Ok(match is_there {
+            true => Around::of(parts.coordinates()),
+            false => Around::NOWHERE,
+        })
+    }
+
+    /// Takes a feature apart as tiles show it; returns its id, and whether it has a place there.
+    fn set(
+        &self,
+        parts: &mut Parts,
+        source: &Source,
+        place: FeaturePlace,
+    ) -> Result<(FeatureId, bool), Error> {
+        let mut feature = source.collection.feature_at(place)?;
+        if self.polygons == Polygons::LabelPoints {
+            label::stand_in(&mut feature);
+        }
+        let set = |geometry| parts.set(geometry, source.forward.as_ref()).is_ok();
+        Ok((feature.id, feature.geometry.as_ref().is_some_and(set)))
     }
 }

@@ -6,12 +6,18 @@
 //! each tile is written of its own (`assemble`). What comes out is, to the byte, what
 //! [`vector_tile`](crate::vector_tile) gives for the same address, on any number of threads.
 //!
-//! It leaves it to others in which file the tiles are kept.
+//! Of each feature it tells what it left (`imprints`). With that a later build finds which
+//! tiles may have changed (`changes`), makes those, and takes the others as they were.
+//!
+//! It leaves it to others in which file the tiles and the imprints are kept.
 
 mod assemble;
+mod changes;
 mod cut;
 mod explain;
+mod imprints;
 mod order;
+mod recipe;
 mod runs;
 mod sources;
 mod threads;
@@ -24,10 +30,16 @@ use model::TileCoord;
 use store::CollectionView;
 
 use crate::{Error, TileRules, VectorOptions};
-use cut::Cutter;
+use assemble::Assembler;
+use changes::Changes;
+pub use changes::Earlier;
+use cut::{Cutter, ToCut};
 pub use explain::{Explanation, LevelMade, explain};
+use imprints::Imprint;
+pub use imprints::Imprints;
 use order::Order;
 use runs::Runs;
+use sources::Source;
 
 /// Features that one task cuts: enough that starting it costs nothing, and few enough that
 /// their pieces take little memory.
@@ -72,17 +84,23 @@ pub struct BuiltTile {
 pub struct PyramidSummary {
     /// Tiles that show something.
     pub tiles: u64,
-    /// Features in all of them, before any was given up; one that lies in several is counted
-    /// in each.
+    /// Those of them that were taken as they were.
+    pub unchanged_tiles: u64,
+    /// Features in all that were made, before any was given up; one that lies in several is
+    /// counted in each.
     pub features: u64,
     /// Features that have no place in the set's CRS.
     pub out_of_domain: u64,
 }
 
 /// Makes all tiles of some levels that show something, and gives them to `sink` level by
-/// level, and within a level along PMTiles' Hilbert curve.
+/// level, and within a level along PMTiles' Hilbert curve. Returns what it came to, and what
+/// is to be kept for the next time.
 ///
 /// The last level shows features as they were delivered, the others as their rules say.
+///
+/// If `earlier` was made by the same recipe, tiles that cannot have changed are taken from
+/// there: what comes out is the same, to the byte.
 ///
 /// What waits for its tile lies in a temporary file in `scratch` when it takes more than
 /// `options.memory_bytes`, and what was made for levels always does. `progress` is told how
@@ -98,48 +116,112 @@ pub fn build_pyramid<E: From<Error> + Send>(
     tms: &TileMatrixSet,
     options: &PyramidOptions,
     scratch: &Path,
+    earlier: Option<&Earlier>,
     progress: &mut dyn FnMut(u64),
     sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
-) -> Result<PyramidSummary, E> {
+) -> Result<(PyramidSummary, Imprints), E> {
     let order = Order::of(tms);
     let sources = sources::all(layers, tms, options, order, scratch)?;
-    let cutter = Cutter {
+    let recipe = recipe::of(&sources, tms, options);
+    let earlier = earlier.filter(|earlier| earlier.imprints.recipe == recipe);
+    let mut cutter = Cutter {
         polygons: options.tile.polygons,
         order,
+        changes: None,
     };
-    let mut runs = Runs::new(scratch, options.memory_bytes);
+    let changes = match earlier {
+        Some(earlier) => Changes::find(&sources, earlier, order, |source, place| {
+            cutter.around(source, place)
+        })?,
+        None => None,
+    };
+    cutter.changes = changes.as_ref();
     let mut summary = PyramidSummary::default();
+    let mut runs = Runs::new(scratch, options.memory_bytes);
+    let mut imprints: Vec<Vec<Imprint>> = Vec::new();
     for (number, source) in sources.iter().enumerate() {
         let number = u16::try_from(number).map_err(|_| too_many())?;
-        let is_delivered = source.levels.iter().any(|of| !of.layer.is_level);
-        let mut places = source.collection.places().map_err(Error::from)?;
-        loop {
-            let mut tasks = Vec::new();
-            while tasks.len() < threads::count() * TASKS_PER_THREAD {
-                let task = places.by_ref().take(FEATURES_PER_TASK);
-                let task = task.collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
-                if task.is_empty() {
-                    break;
-                }
-                tasks.push(task);
-            }
-            if tasks.is_empty() {
-                break;
-            }
-            let count: usize = tasks.iter().map(Vec::len).sum();
-            let cut = threads::map(tasks, |places| cutter.cut(number, source, &places));
-            for pieces in cut {
-                let pieces = pieces?;
-                summary.out_of_domain += pieces.out_of_domain;
-                runs.add(pieces)?;
-            }
-            if is_delivered {
-                progress(count as u64);
-            }
+        imprints.push(cut_source(
+            &cutter,
+            number,
+            source,
+            &mut runs,
+            &mut summary,
+            progress,
+        )?);
+    }
+    let assembler = Assembler {
+        sources: &sources,
+        tms,
+        options,
+        order,
+    };
+    match earlier.zip(changes.as_ref()) {
+        None => assembler.all(runs, &mut summary, sink)?,
+        Some((earlier, changes)) => {
+            let mut unchanged = changes::Unchanged::new(earlier, changes, order)?;
+            assembler.all(runs, &mut summary, &mut |made: BuiltTile| {
+                let [x, y] = [made.tile.x(), made.tile.y()];
+                unchanged.before(order.id(made.tile.z(), [x, y]), sink)?;
+                sink(made)
+            })?;
+            unchanged.before(None, sink)?;
+            summary.unchanged_tiles = unchanged.count;
+            summary.tiles += unchanged.count;
         }
     }
-    assemble::all(&sources, tms, options, order, runs, &mut summary, sink)?;
-    Ok(summary)
+    let imprints = match changes {
+        Some(changes) => changes.imprints(recipe, imprints),
+        None => Imprints::new(recipe, imprints),
+    };
+    Ok((summary, imprints))
+}
+
+/// Cuts what is to be cut of a source; returns what the new features leave.
+fn cut_source(
+    cutter: &Cutter,
+    number: u16,
+    source: &Source,
+    runs: &mut Runs,
+    summary: &mut PyramidSummary,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<Imprint>, Error> {
+    let is_delivered = source.levels.iter().any(|of| !of.layer.is_level);
+    let all = source.collection.places()?.map(|place| {
+        let is_new = true;
+        place.map(|place| ToCut { place, is_new })
+    });
+    let some = cutter.changes.map(|of| of.cut[usize::from(number)].iter());
+    let some = some.into_iter().flatten().map(|to_cut| Ok(*to_cut));
+    let mut features: Box<dyn Iterator<Item = Result<ToCut, store::Error>>> = match cutter.changes {
+        Some(_) => Box::new(some),
+        None => Box::new(all),
+    };
+    let mut imprints = Vec::new();
+    loop {
+        let mut tasks = Vec::new();
+        while tasks.len() < threads::count() * TASKS_PER_THREAD {
+            let task = features.by_ref().take(FEATURES_PER_TASK);
+            let task = task.collect::<Result<Vec<_>, _>>()?;
+            if task.is_empty() {
+                break;
+            }
+            tasks.push(task);
+        }
+        if tasks.is_empty() {
+            return Ok(imprints);
+        }
+        let count: usize = tasks.iter().map(Vec::len).sum();
+        for cut in threads::map(tasks, |features| cutter.cut(number, source, &features)) {
+            let (pieces, new) = cut?;
+            summary.out_of_domain += pieces.out_of_domain;
+            imprints.extend(new);
+            runs.add(pieces)?;
+        }
+        if is_delivered {
+            progress(count as u64);
+        }
+    }
 }
 
 fn too_many() -> Error {

@@ -45,6 +45,7 @@ fn build(
         tms,
         &options,
         folder.path(),
+        None,
         &mut |_| {},
         &mut |tile| {
             tiles.insert(tile.tile, unpacked(&tile.gzip));

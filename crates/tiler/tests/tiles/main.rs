@@ -9,4 +9,5 @@ mod difference;
 mod levels;
 mod pyramid;
 mod raster;
+mod retiling;
 mod vector;

@@ -99,11 +99,12 @@ fn build(
 ) -> Result<(Vec<BuiltTile>, PyramidSummary), Error> {
     let folder = tempfile::tempdir().unwrap();
     let (mut tiles, mut cut) = (Vec::new(), 0);
-    let summary = build_pyramid::<Error>(
+    let (summary, _) = build_pyramid::<Error>(
         &as_delivered(collections),
         tms,
         options,
         folder.path(),
+        None,
         &mut |features| cut += features,
         &mut |tile| {
             tiles.push(tile);
@@ -247,6 +248,7 @@ fn a_level_that_the_set_does_not_have_is_refused_and_an_error_of_the_sink_is_pas
         tms,
         &options(0..=2, 1),
         folder.path(),
+        None,
         &mut |_| {},
         &mut |_| Err(Error::Refused("full".to_owned())),
     );
