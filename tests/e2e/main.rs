@@ -19,6 +19,7 @@ mod mutations;
 mod pyramids;
 mod rasters;
 mod real;
+mod retiling;
 mod spatial;
 mod surveys;
 mod tiles;

@@ -291,16 +291,10 @@ impl Work<'_> {
     /// none if there is none, or none is wanted.
     fn earlier(&self, collection: &CollectionView) -> Option<Earlier> {
         let pyramid = collection.last_pyramid(&self.tms.id);
-        let pyramid = pyramid.filter(|_| !self.options.rebuild)?;
-        let imprints = match pyramid.imprints() {
-            Ok(bytes) => Imprints::from_bytes(bytes?),
-            // A damaged one is as good as none: `check` tells of it.
-            Err(_) => None,
-        };
-        Some(Earlier {
-            imprints: imprints?,
-            pyramid,
-        })
+        // A damaged one is as good as none: `check` tells of it.
+        pyramid
+            .filter(|_| !self.options.rebuild)
+            .and_then(Earlier::of)
     }
 
     fn build(

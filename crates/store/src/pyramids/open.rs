@@ -10,7 +10,7 @@ use model::TileCoord;
 use super::Archive;
 use crate::Error;
 use crate::catalog::PyramidEntry;
-use crate::files::Mapped;
+use crate::files::{Mapped, checksum};
 use crate::twin::OpenError;
 
 /// A pyramid with its file.
@@ -100,6 +100,21 @@ impl PyramidView {
     /// Length of the archive in bytes.
     pub fn byte_len(&self) -> u64 {
         self.0.entry.file.len
+    }
+
+    /// Whether the archive, and what lies beside it, are to the byte what was written. Reads
+    /// all of it.
+    pub fn is_undamaged(&self) -> bool {
+        let entry = &self.0.entry;
+        let archive = self.0.archive.as_ref();
+        let is_whole = archive.is_ok_and(|open| checksum(open.bytes()) == entry.file.checksum);
+        let beside = match (&self.0.imprints, &entry.imprints) {
+            (Some(open), Some(file)) => open
+                .as_ref()
+                .is_ok_and(|map| checksum(map.bytes()) == file.checksum),
+            _ => true,
+        };
+        is_whole && beside
     }
 
     /// What was put beside the archive by whoever made it; none if nothing was.

@@ -21,10 +21,20 @@ const MOST_OF_IT: f64 = 0.5;
 /// A pyramid that was made before, and what features left in it.
 #[derive(Debug, Clone)]
 pub struct Earlier {
-    /// Its tiles.
-    pub pyramid: PyramidView,
-    /// What [`build_pyramid`](super::build_pyramid) returned when it was made.
-    pub imprints: Imprints,
+    pyramid: PyramidView,
+    pub(super) imprints: Imprints,
+}
+
+impl Earlier {
+    /// Reads a pyramid with what [`build_pyramid`](super::build_pyramid) returned when it was
+    /// made, and was kept beside it; none if nothing was, or any of it is damaged.
+    pub fn of(pyramid: PyramidView) -> Option<Earlier> {
+        let imprints = Imprints::from_bytes(pyramid.imprints().ok()??)?;
+        // What is copied from it must not be wrong.
+        pyramid
+            .is_undamaged()
+            .then_some(Earlier { pyramid, imprints })
+    }
 }
 
 /// What is to be made anew.

@@ -151,12 +151,8 @@ impl Case<'_> {
         let mut change = twin.begin().unwrap();
         let collection = town.view(Access::Everything).collection("things").unwrap();
         let id = collection.meta().id.clone();
-        let earlier = collection
-            .last_pyramid(&self.tms.id)
-            .map(|pyramid| Earlier {
-                imprints: Imprints::from_bytes(pyramid.imprints().unwrap().unwrap()).unwrap(),
-                pyramid,
-            });
+        let last = collection.last_pyramid(&self.tms.id);
+        let earlier = last.map(|pyramid| Earlier::of(pyramid).unwrap());
         let mut writer = change
             .begin_pyramid(&id, self.describe(&collection))
             .unwrap();
