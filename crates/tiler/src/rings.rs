@@ -182,15 +182,21 @@ impl Edge {
 /// Up to this many edges, comparing each with each is faster than sorting them first.
 const EDGES_COMPARED_EACH_WITH_EACH: usize = 48;
 
-/// Returns whether the rings bound valid polygons that nowhere touch themselves
-/// or each other. Some valid ones do touch, in single points: those are refused too.
+/// Returns whether the rings bound valid polygons that nowhere touch, but for exteriors that
+/// share a corner. Some valid ones touch otherwise, in single points: those are refused too.
 ///
 /// The rings must have come through [`Rings::push`]: without repeats and spikes.
 pub(crate) fn is_plain(rings: &Rings) -> bool {
-    no_edges_meet(rings) && are_nested_rightly(rings)
+    let mut touches = Vec::new();
+    edges_meet_in_corners(rings, &mut touches) && are_nested_rightly(rings, &mut touches)
 }
 
-fn no_edges_meet(rings: &Rings) -> bool {
+/// A corner that a ring shares with another: the ring's number and the place in it.
+type Touch = (u32, u32);
+
+/// Returns whether no edges meet, but for those of two exteriors in a corner of both, where
+/// they do not cross. Such corners are added to `touches`.
+fn edges_meet_in_corners(rings: &Rings, touches: &mut Vec<Touch>) -> bool {
     if let [ring] = rings.rings[..] {
         // Most polygons: a few corners, no holes. Neighbouring edges of a cleaned
         // ring share only their corner.
@@ -212,12 +218,33 @@ fn no_edges_meet(rings: &Rings) -> bool {
             });
         }
     }
-    let collide = |e: &Edge, f: &Edge| !e.follows_or_precedes(f) && e.meets(f);
+    let mut collide = |e: &Edge, f: &Edge| {
+        if e.follows_or_precedes(f) || !e.meets(f) {
+            return false;
+        }
+        let is_exterior = |edge: &Edge| rings.rings[edge.ring as usize].is_exterior;
+        if e.ring == f.ring || !is_exterior(e) || !is_exterior(f) {
+            return true;
+        }
+        let ends = |edge: &Edge| {
+            let next = (edge.place + 1) % edge.of;
+            [(edge.a, edge.place), (edge.b, next)]
+        };
+        for (corner, place) in ends(e) {
+            for (other, other_place) in ends(f) {
+                if corner == other {
+                    touches.extend([(e.ring, place), (f.ring, other_place)]);
+                    return !pass_by(rings, (e.ring, place), (f.ring, other_place));
+                }
+            }
+        }
+        true
+    };
     if edges.len() <= EDGES_COMPARED_EACH_WITH_EACH {
         return edges
             .iter()
             .enumerate()
-            .all(|(i, e)| edges[i + 1..].iter().all(|f| !collide(e, f)));
+            .all(|(i, e)| !edges[i + 1..].iter().any(|f| collide(e, f)));
     }
     // A sweep from west to east: only edges that overlap in x are compared.
     edges.sort_unstable_by_key(|e| (e.a[0].min(e.b[0]), e.ring, e.place));
@@ -233,9 +260,34 @@ fn no_edges_meet(rings: &Rings) -> bool {
     true
 }
 
-/// Given that no edges meet: each hole lies in its exterior and not in another
-/// hole, and each exterior outside all others or in a hole of theirs.
-fn are_nested_rightly(rings: &Rings) -> bool {
+/// Whether two rings that share a corner touch there without crossing or running along each
+/// other: the edges of one lie between those of the other.
+fn pass_by(rings: &Rings, one: Touch, other: Touch) -> bool {
+    let ways = |(ring, place): Touch| {
+        let points = rings.points_of(&rings.rings[ring as usize]);
+        let (n, i) = (points.len(), place as usize);
+        [points[(i + n - 1) % n], points[(i + 1) % n]]
+    };
+    let points = rings.points_of(&rings.rings[one.0 as usize]);
+    let corner = points[one.1 as usize];
+    let [from, to] = ways(one);
+    // Strictly within the angle from one way to the other, counted to the left.
+    let is_within = |from: Point, to: Point, way: Point| {
+        if turn(corner, from, to) > 0 {
+            turn(corner, from, way) > 0 && turn(corner, way, to) > 0
+        } else {
+            turn(corner, to, way) < 0 || turn(corner, way, from) < 0
+        }
+    };
+    let others = ways(other);
+    others.iter().all(|&way| is_within(from, to, way))
+        || others.iter().all(|&way| is_within(to, from, way))
+}
+
+/// Given that edges meet in those corners alone: each hole lies in its exterior and not in
+/// another hole, and each exterior outside all others or in a hole of theirs. A ring without
+/// a corner of its own is refused.
+fn are_nested_rightly(rings: &Rings, touches: &mut [Touch]) -> bool {
     if rings.rings.len() <= 1 {
         return rings.rings.first().is_none_or(|ring| ring.is_exterior);
     }
@@ -244,13 +296,21 @@ fn are_nested_rightly(rings: &Rings) -> bool {
         .iter()
         .map(|ring| Extent::of(rings.points_of(ring)))
         .collect();
-    // A ring lies in another if one of its points does, since they do not meet.
+    touches.sort_unstable();
+    let mut corners: Vec<Point> = Vec::with_capacity(rings.rings.len());
+    for (number, ring) in (0..).zip(&rings.rings) {
+        let points = (0..).zip(rings.points_of(ring));
+        let is_its_own =
+            |(place, _): &(u32, &Point)| touches.binary_search(&(number, *place)).is_err();
+        let Some((_, corner)) = points.into_iter().find(is_its_own) else {
+            return false;
+        };
+        corners.push(*corner);
+    }
+    // A ring lies in another if a corner that is no other's does.
     let lies_in = |inner: usize, outer: usize| {
         extents[inner].touches(&extents[outer])
-            && holds(
-                rings.points_of(&rings.rings[outer]),
-                rings.points[rings.rings[inner].start],
-            )
+            && holds(rings.points_of(&rings.rings[outer]), corners[inner])
     };
     let mut polygons: Vec<std::ops::Range<usize>> = Vec::new();
     for (i, ring) in rings.rings.iter().enumerate() {
@@ -481,6 +541,26 @@ mod tests {
         // A polygon in another, and one in another's hole.
         assert!(!check(&[(SQUARE, true), (small, true)]));
         assert!(check(&[(SQUARE, true), (large, false), (small, true)]));
+    }
+
+    #[test]
+    fn exteriors_may_share_a_corner_but_not_cross_there() {
+        let at =
+            |x: i32, y: i32| -> Vec<Point> { SQUARE.iter().map(|[a, b]| [a + x, b + y]).collect() };
+        let plain = |list: &[&[Point]]| {
+            let list: Vec<_> = list.iter().map(|ring| (*ring, true)).collect();
+            is_plain(&rings(&list))
+        };
+        assert!(plain(&[SQUARE, &at(10, 10)]));
+        assert!(plain(&[SQUARE, &at(10, 10), &at(10, -10), &at(20, 0)]));
+        // Side by side, one in the other from a corner on, and across a corner.
+        assert!(!plain(&[SQUARE, &at(10, 0)]));
+        assert!(!plain(&[SQUARE, &[[0, 0], [6, 4], [4, 6]]]));
+        assert!(!plain(&[SQUARE, &[[0, 0], [5, 5], [-5, 5]]]));
+        assert!(!plain(&[
+            &[[0, 0], [4, 8], [8, 0], [4, 2]],
+            &[[0, 9], [4, 8], [8, 9], [4, 2]]
+        ]));
     }
 
     #[test]
