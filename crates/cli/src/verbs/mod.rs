@@ -23,8 +23,11 @@ use crate::configuration::{self, Configuration};
 fn open(dir: &Path) -> anyhow::Result<(Twin, Configuration)> {
     let configuration = configuration::read(dir)?;
     let twin = Twin::open(dir)?;
-    let configured = geodesy::Crs::from_code(&configuration.crs)?;
-    if configured.code() != twin.crs_code() {
+    // The twin was made with a code that is known; another way to write it has to be looked up.
+    if configuration.crs != twin.crs_code()
+        && let configured = geodesy::Crs::from_code(&configuration.crs)?
+        && configured.code() != twin.crs_code()
+    {
         bail!(
             "{}: crs is {}, but the twin was made in {}; a twin's CRS cannot be changed: \
              put {} back, or make a new twin",
