@@ -6,7 +6,7 @@ use model::{Bounds, DataOrigin, Grid, GridFrame, Survey, VerticalDatum};
 use store::{HeightKind, Overviews, RasterFormat, RasterWriter, Samples, SurveyView};
 
 use crate::Error;
-use crate::relief::{Lights, Shader, aspect_deg, slope_deg, slopes};
+use crate::relief::{Lights, Shader, aspect_deg, for_each_row_of_slopes, slope_deg};
 
 /// Cells along the sides of a block that is worked on at a time, rows and columns: whole
 /// tiles of the file, and some tens of megabytes.
@@ -77,13 +77,16 @@ pub fn write_raster(
                     let window = |around: &Bounds| survey.above_ground(around, frame.cell_size_m);
                     resampled(window, &frame, &block, 0)?
                 }
-                Product::Slope => of_slopes(survey, &frame, &block, slope_deg)?,
-                Product::Aspect => of_slopes(survey, &frame, &block, aspect_deg)?,
+                Product::Slope => of_slopes(survey, &frame, &block, each(slope_deg))?,
+                Product::Aspect => of_slopes(survey, &frame, &block, each(aspect_deg))?,
                 Product::Hillshade(_) => {
                     let shader = shader.as_ref().expect("it was made for this product");
                     // 0 is kept for cells without a value, as gdaldem does.
-                    of_slopes(survey, &frame, &block, |slope| {
-                        1.0 + 254.0 * shader.brightness(slope)
+                    of_slopes(survey, &frame, &block, |to_east, to_north, values| {
+                        shader.shade(to_east, to_north, values);
+                        values
+                            .iter_mut()
+                            .for_each(|value| *value = 1.0 + 254.0 * *value);
                     })?
                 }
             };
@@ -146,23 +149,35 @@ fn elevations(
     resampled(window, frame, block, around)
 }
 
-/// What is told of each slope of a block.
+/// What is told of the slopes of a block: `tell` gets those of a row to the east and to the
+/// north, and writes as many values.
 fn of_slopes(
     survey: &SurveyView,
     frame: &GridFrame,
     block: &Block,
-    tell: impl Fn([f32; 2]) -> f32,
+    tell: impl Fn(&[f32], &[f32], &mut [f32]),
 ) -> Result<Grid, Error> {
     let wide = elevations(survey, HeightKind::Terrain, frame, block, 1)?;
-    let slopes = slopes(&wide);
     let mut patch = empty(frame, block, 0);
-    for (row, values) in patch.values.chunks_exact_mut(block.columns).enumerate() {
-        let from = (row + 1) * wide.columns + 1;
-        for (value, slope) in values.iter_mut().zip(&slopes[from..]) {
-            *value = tell(*slope);
+    let inner = 1..=block.columns;
+    for_each_row_of_slopes(&wide, |row, to_east, to_north| {
+        let Some(row) = row.checked_sub(1).filter(|row| *row < block.rows) else {
+            return;
+        };
+        let values = &mut patch.values[row * block.columns..(row + 1) * block.columns];
+        tell(&to_east[inner.clone()], &to_north[inner.clone()], values);
+    });
+    Ok(patch)
+}
+
+/// What is told of one slope, for all of a row.
+fn each(tell: fn([f32; 2]) -> f32) -> impl Fn(&[f32], &[f32], &mut [f32]) {
+    move |to_east, to_north, values| {
+        let slopes = to_east.iter().zip(to_north);
+        for (value, (&to_east, &to_north)) in values.iter_mut().zip(slopes) {
+            *value = tell([to_east, to_north]);
         }
     }
-    Ok(patch)
 }
 
 /// The cells of a block, and so many around it, from a window of the survey: just those

@@ -70,45 +70,62 @@ const SOFT_ALTITUDE_DEG: f32 = 45.0;
 /// Azimuths of [`Lights::Multi`].
 const MULTI_AZIMUTHS_DEG: [f32; 4] = [225.0, 270.0, 315.0, 0.0];
 
-/// Rise to the east and to the north, in metres for each metre, after Horn (1981), cell by
-/// cell; NaN where there is no elevation.
+/// Rise to the east and to the north, in metres for each metre, cell by cell, as
+/// [`for_each_row_of_slopes`] has it.
+pub(crate) fn slopes(grid: &Grid) -> Vec<[f32; 2]> {
+    let mut values = Vec::with_capacity(grid.values.len());
+    for_each_row_of_slopes(grid, |_, to_east, to_north| {
+        let both = to_east.iter().zip(to_north);
+        values.extend(both.map(|(&to_east, &to_north)| [to_east, to_north]));
+    });
+    values
+}
+
+/// Calls `tell` with the number of each row and the rise of its cells to the east and to the
+/// north, in metres for each metre, after Horn (1981); NaN where there is no elevation.
 ///
 /// Measured between the cells of the twin, whose CRS is true to the ground, so that no tile
 /// matrix set stretches it. A neighbour without a value, or beyond the window, counts as
 /// level.
-pub(crate) fn slopes(grid: &Grid) -> Vec<[f32; 2]> {
-    let (columns, rows) = (grid.columns, grid.rows);
-    let mut values = Vec::with_capacity(columns * rows);
+pub(crate) fn for_each_row_of_slopes(grid: &Grid, mut tell: impl FnMut(usize, &[f32], &[f32])) {
+    let columns = grid.columns;
     let scale = 1.0 / (8.0 * grid.cell_size_m as f32);
-    let no_data = vec![f32::NAN; columns];
-    let row_at = |row: Option<usize>| match row {
-        Some(row) if row < rows => &grid.values[row * columns..(row + 1) * columns],
-        _ => &no_data[..],
-    };
-    for row in 0..rows {
-        let lines = [
-            row_at(row.checked_sub(1)),
-            row_at(Some(row)),
-            row_at(Some(row + 1)),
-        ];
-        for column in 0..columns {
-            let middle = lines[1][column];
-            let at = |line: &[f32], column: Option<usize>| {
-                let value = column.and_then(|c| line.get(c)).copied();
-                // Differences from the middle lose no digits to the height above the sea.
-                value.filter(|v| !v.is_nan()).unwrap_or(middle) - middle
-            };
-            let (west, here, east) = (column.checked_sub(1), Some(column), Some(column + 1));
-            let [a, b, c] = [west, here, east].map(|c| at(lines[0], c));
-            let [d, f] = [west, east].map(|c| at(lines[1], c));
-            let [g, h, i] = [west, here, east].map(|c| at(lines[2], c));
-            values.push([
-                ((c + 2.0 * f + i) - (a + 2.0 * d + g)) * scale,
-                ((a + 2.0 * b + c) - (g + 2.0 * h + i)) * scale,
-            ]);
+    // Three rows with a cell more at both ends, so that all cells are treated alike: eight
+    // or more at once, where the processor can.
+    let mut lines = [const { Vec::new() }; 3];
+    lines.fill(vec![f32::NAN; columns + 2]);
+    let mut to_east = vec![0.0; columns];
+    let mut to_north = vec![0.0; columns];
+    for row in 0..=grid.rows {
+        lines.rotate_left(1);
+        match grid.values.get(row * columns..(row + 1) * columns) {
+            Some(values) if row < grid.rows => lines[2][1..=columns].copy_from_slice(values),
+            _ => lines[2].fill(f32::NAN),
         }
+        let Some(done) = row.checked_sub(1) else {
+            continue;
+        };
+        let around = lines
+            .each_ref()
+            .map(|line| [0, 1, 2].map(|by| &line[by..by + columns]));
+        let [[a, b, c], [d, middle, f], [g, h, i]] = around;
+        for at in 0..columns {
+            let own = middle[at];
+            // Differences from the middle lose no digits to the height above the sea.
+            let over = |line: &[f32]| {
+                let difference = line[at] - own;
+                if difference.is_nan() { 0.0 } else { difference }
+            };
+            let (a, b, c) = (over(a), over(b), over(c));
+            let (d, f) = (over(d), over(f));
+            let (g, h, i) = (over(g), over(h), over(i));
+            // Nothing, but for a cell that has no value.
+            let unknown = if own.is_nan() { own } else { 0.0 };
+            to_east[at] = ((c + 2.0 * f + i) - (a + 2.0 * d + g)) * scale + unknown;
+            to_north[at] = ((a + 2.0 * b + c) - (g + 2.0 * h + i)) * scale + unknown;
+        }
+        tell(done, &to_east, &to_north);
     }
-    values
 }
 
 /// How steep a slope is, in degrees.
@@ -181,15 +198,42 @@ impl Shader {
     }
 
     /// From 0, in the shade, to 1, where the light falls straight; NaN for a slope that is.
-    pub(crate) fn brightness(&self, [to_east, to_north]: [f32; 2]) -> f32 {
+    pub(crate) fn brightness(&self, slope: [f32; 2]) -> f32 {
+        self.under(&self.lights, slope)
+    }
+
+    /// [`Shader::brightness`] of each cell of a row.
+    pub(crate) fn shade(&self, to_east: &[f32], to_north: &[f32], brightness: &mut [f32]) {
+        // How many lights there are has to be known for several cells to be done at once.
+        match *self.lights {
+            [one] => self.shade_under(&[one], to_east, to_north, brightness),
+            [a, b, c, d] => self.shade_under(&[a, b, c, d], to_east, to_north, brightness),
+            _ => self.shade_under(&self.lights, to_east, to_north, brightness),
+        }
+    }
+
+    #[inline(always)]
+    fn shade_under(
+        &self,
+        lights: &[Light],
+        to_east: &[f32],
+        to_north: &[f32],
+        brightness: &mut [f32],
+    ) {
+        let slopes = to_east.iter().zip(to_north);
+        for (value, (&to_east, &to_north)) in brightness.iter_mut().zip(slopes) {
+            *value = self.under(lights, [to_east, to_north]);
+        }
+    }
+
+    #[inline(always)]
+    fn under(&self, lights: &[Light], [to_east, to_north]: [f32; 2]) -> f32 {
         let up = self.level;
         let flat = (1.0 - up * up).max(0.0).sqrt();
         let steep = to_east * to_east + to_north * to_north;
-        if steep == 0.0 {
-            return up;
-        }
         let inverse = 1.0 / (1.0 + steep).sqrt();
-        let lights = self.lights.iter().map(|light| {
+        let mut sum = 0.0;
+        for light in lights {
             let rise = light.east * to_east + light.north * to_north;
             let share = if self.by_aspect {
                 light.share * rise * rise / steep
@@ -198,9 +242,10 @@ impl Shader {
             };
             let towards = (up - flat * rise) * inverse;
             // A maximum with zero would turn NaN into shade.
-            share * if towards < 0.0 { 0.0 } else { towards }
-        });
-        lights.sum()
+            sum += share * if towards < 0.0 { 0.0 } else { towards };
+        }
+        // Level ground faces nowhere.
+        if steep == 0.0 { up } else { sum }
     }
 
     /// Brightness of level ground, over 0 and up to 1.

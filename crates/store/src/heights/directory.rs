@@ -64,14 +64,57 @@ impl Statistics {
         }
     }
 
-    /// Counts a value in (Welford's method, which loses nothing to the size of a sum).
-    pub(super) fn add(&mut self, value: f64) {
-        self.count += 1;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        let off = value - self.mean;
-        self.mean += off / self.count as f64;
-        self.squares += off * (value - self.mean);
+    /// Counts values in, of which NaN is none. Sums are of differences from a mean, and
+    /// lose nothing to the size of the values (Chan, Golub and LeVeque 1979).
+    pub(super) fn add(&mut self, values: impl Iterator<Item = f64> + Clone) {
+        let known = || values.clone().filter(|value| !value.is_nan());
+        let count = known().count() as u64;
+        if count == 0 {
+            return;
+        }
+        let mean = known().sum::<f64>() / count as f64;
+        let squares = known().map(|value| (value - mean) * (value - mean)).sum();
+        self.merge(&Statistics {
+            count,
+            cells: self.cells,
+            min: known().fold(f64::INFINITY, f64::min),
+            max: known().fold(f64::NEG_INFINITY, f64::max),
+            mean,
+            squares,
+        });
+    }
+
+    /// Counts in how often each byte is there, of which 0 is none.
+    pub(super) fn add_bytes(&mut self, counts: &[u64; 256]) {
+        let known = || (1..256).filter(|&byte| counts[byte] > 0);
+        let (Some(min), Some(max)) = (known().next(), known().next_back()) else {
+            return;
+        };
+        let sum = |of: &dyn Fn(f64) -> f64| -> f64 {
+            known()
+                .map(|byte| counts[byte] as f64 * of(byte as f64))
+                .sum()
+        };
+        let count = counts[1..].iter().sum::<u64>();
+        let mean = sum(&|value| value) / count as f64;
+        self.merge(&Statistics {
+            count,
+            cells: self.cells,
+            min: min as f64,
+            max: max as f64,
+            mean,
+            squares: sum(&|value| (value - mean) * (value - mean)),
+        });
+    }
+
+    fn merge(&mut self, other: &Statistics) {
+        let (own, more) = (self.count as f64, other.count as f64);
+        let off = other.mean - self.mean;
+        self.count += other.count;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.mean += off * more / (own + more);
+        self.squares += other.squares + off * off * own * more / (own + more);
     }
 }
 
@@ -372,7 +415,7 @@ mod tests {
         };
         let before = len(&statistics);
         for value in [f64::from(f32::MIN), f64::from(f32::MAX), 1.0 / 3.0] {
-            statistics.add(value);
+            statistics.add([value].into_iter());
             assert_eq!(len(&statistics), before);
         }
     }

@@ -108,15 +108,22 @@ impl Pile {
                 let index = tile_row * size.tiles_across() + tile_column;
                 self.read(0, index, &mut tile)?;
                 let mut changed = false;
+                let (cells, _) = tile.as_chunks_mut::<4>();
+                let first = columns.start.max(west);
+                let end = columns.end.min(west + TILE);
                 for row in rows.start.max(north)..rows.end.min(north + TILE) {
                     let line = (row as i64 - top) as usize * patch.columns;
-                    for column in columns.start.max(west)..columns.end.min(west + TILE) {
-                        let value = patch.values[line + (column as i64 - left) as usize];
-                        if !value.is_nan() {
-                            let at = ((row - north) * TILE + column - west) * 4;
-                            tile[at..at + 4].copy_from_slice(&value.to_le_bytes());
-                            changed = true;
-                        }
+                    let from = line + (first as i64 - left) as usize;
+                    let to = (row - north) * TILE + first - west;
+                    let values = &patch.values[from..from + (end - first)];
+                    for (cell, value) in cells[to..].iter_mut().zip(values) {
+                        let own = if value.is_nan() {
+                            *cell
+                        } else {
+                            value.to_le_bytes()
+                        };
+                        changed |= !value.is_nan();
+                        *cell = own;
                     }
                 }
                 if changed {
@@ -198,42 +205,47 @@ fn fill_nan(tile: &mut [u8]) {
 
 /// Puts a tile at half its resolution in one quarter of a coarser tile.
 fn halve_into(fine: &[u8], coarse: &mut [u8], quarter: [usize; 2], overviews: Overviews) {
-    const HALF: usize = TILE / 2;
-    let (fine, _) = fine.as_chunks::<4>();
-    let (coarse, _) = coarse.as_chunks_mut::<4>();
-    let at = |column: usize, row: usize| f32::from_le_bytes(fine[row * TILE + column]);
-    for row in 0..HALF {
-        for column in 0..HALF {
-            let (c, r) = (2 * column, 2 * row);
-            let four = [at(c, r), at(c + 1, r), at(c, r + 1), at(c + 1, r + 1)];
-            let value = overviews.of(four);
-            let to = (quarter[1] * HALF + row) * TILE + quarter[0] * HALF + column;
-            coarse[to] = value.to_le_bytes();
-        }
+    match overviews {
+        Overviews::Mean => halve(fine, coarse, quarter, mean),
+        // The maximum of two floats passes over NaN.
+        Overviews::Maximum => halve(fine, coarse, quarter, |four| {
+            four.into_iter().fold(f32::NAN, f32::max)
+        }),
+        Overviews::First => halve(fine, coarse, quarter, |four| {
+            let mut known = four.into_iter().filter(|value| !value.is_nan());
+            known.next().unwrap_or(f32::NAN)
+        }),
     }
 }
 
-impl Overviews {
-    /// The value of a coarser cell; NaN if none of the four has one.
-    fn of(self, four: [f32; 4]) -> f32 {
-        match self {
-            Overviews::Mean => mean(four),
-            // The maximum of two floats passes over NaN.
-            Overviews::Maximum => four.into_iter().fold(f32::NAN, f32::max),
-            Overviews::First => four
-                .into_iter()
-                .find(|value| !value.is_nan())
-                .unwrap_or(f32::NAN),
+/// As [`halve_into`]; `of` gives the value of a coarser cell, NaN if none of the four has one.
+fn halve(fine: &[u8], coarse: &mut [u8], [right, down]: [usize; 2], of: impl Fn([f32; 4]) -> f32) {
+    const HALF: usize = TILE / 2;
+    let (fine, _) = fine.as_chunks::<4>();
+    let (coarse, _) = coarse.as_chunks_mut::<4>();
+    let rows = coarse.chunks_exact_mut(TILE).skip(down * HALF);
+    for (to, two) in rows.zip(fine.chunks_exact(2 * TILE)) {
+        let (upper, lower) = two.split_at(TILE);
+        let pairs = upper
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(lower.as_chunks::<2>().0);
+        for (cell, (above, below)) in to[right * HALF..].iter_mut().zip(pairs) {
+            let four = [above[0], above[1], below[0], below[1]];
+            *cell = of(four.map(f32::from_le_bytes)).to_le_bytes();
         }
     }
 }
 
 /// The mean of those that have a value; NaN if none has.
 fn mean(values: [f32; 4]) -> f32 {
-    let known = values.into_iter().filter(|value| !value.is_nan());
-    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| {
-        (sum + f64::from(value), count + 1.0)
-    });
+    let (mut sum, mut count) = (0.0, 0.0);
+    for value in values {
+        let known = !value.is_nan();
+        sum += if known { f64::from(value) } else { 0.0 };
+        count += if known { 1.0 } else { 0.0 };
+    }
     (sum / count) as f32
 }
 

@@ -8,7 +8,7 @@ use model::{Grid, GridFrame};
 
 use super::directory::{AROUND_TILE, Description, Places, Statistics, directories, wrapped};
 use super::pile::{Pile, Size};
-use super::samples::{Encoder, byte};
+use super::samples::Encoder;
 use super::{HeightKind, Overviews, Samples, TILE_BYTES};
 use crate::Error;
 
@@ -203,10 +203,8 @@ fn write_levels(
     for (number, level) in pile.levels.iter().enumerate().rev() {
         for (index, _) in level.kept().enumerate().filter(|(_, kept)| *kept) {
             pile.read(number, index, &mut tile)?;
-            if number == 0 {
-                count(&tile, description.samples, &mut statistics);
-            }
-            let bytes = encoder.encode(&tile);
+            let counted = (number == 0).then_some(&mut statistics);
+            let bytes = encoder.encode(&tile, counted);
             levels[number].offsets[index] = next + AROUND_TILE as u64;
             levels[number].lengths[index] = bytes.len() as u64;
             let bytes = wrapped(bytes);
@@ -218,21 +216,6 @@ fn write_levels(
     file.rewind()?;
     file.write_all(&after)?;
     file.into_inner()?.sync_all()
-}
-
-/// Counts the values of a tile as they are kept.
-fn count(tile: &[u8], samples: Samples, statistics: &mut Statistics) {
-    let (cells, _) = tile.as_chunks::<4>();
-    for &cell in cells {
-        let value = match samples {
-            Samples::Float32 => f64::from(f32::from_le_bytes(cell)),
-            Samples::Byte if byte(cell) == 0 => f64::NAN,
-            Samples::Byte => f64::from(byte(cell)),
-        };
-        if !value.is_nan() {
-            statistics.add(value);
-        }
-    }
 }
 
 #[cfg(test)]
