@@ -18,7 +18,8 @@ mod octree;
 mod threads;
 
 pub use classify::{
-    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, lowest_returns,
+    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, classify_whole,
+    lowest_returns,
 };
 pub use contour::{Contour, ContourOptions, Contours};
 pub use heights::{

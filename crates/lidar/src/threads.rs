@@ -14,6 +14,17 @@ pub(crate) fn for_each_row<T: Send>(
     length: usize,
     work: impl Fn(usize, &mut [T]) + Send + Sync,
 ) {
+    for_each_row_with(values, length, || (), |(), row, cells| work(row, cells));
+}
+
+/// As [`for_each_row`], with something that `make` makes for some rows after one another:
+/// memory that `work` needs, which must not tell one row of another.
+pub(crate) fn for_each_row_with<T: Send, S>(
+    values: &mut [T],
+    length: usize,
+    make: impl Fn() -> S + Send + Sync,
+    work: impl Fn(&mut S, usize, &mut [T]) + Send + Sync,
+) {
     if length == 0 {
         return;
     }
@@ -21,7 +32,7 @@ pub(crate) fn for_each_row<T: Send>(
         .par_chunks_mut(length)
         .with_min_len(MIN_ROWS_PER_TASK.min(values_per_task(length)))
         .enumerate()
-        .for_each(|(row, cells)| work(row, cells));
+        .for_each_init(make, |made, (row, cells)| work(made, row, cells));
 }
 
 /// Calls `work` with each number below `count`, and returns what it gives in their order.

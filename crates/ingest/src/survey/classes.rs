@@ -1,4 +1,4 @@
-//! New classes for the points of a survey, in two looks at its blocks.
+//! New classes for the points of a survey, in two looks at its blocks, or one if it has one.
 //!
 //! The first finds the lowest return of each cell, which is little, and puts it into the
 //! temporary file. The second looks at a block with those of a wide surrounding, and so at
@@ -19,7 +19,8 @@ const SILENT_CLASSES: usize = 2;
 #[derive(Debug)]
 pub(super) struct Anew {
     options: ClassifyOptions,
-    /// Of each block, in their order.
+    /// Of each block, in their order; none if one block is all there is, which is looked at
+    /// once.
     lowest: Vec<LowestRun>,
     pub(super) keeps_delivered: bool,
 }
@@ -71,8 +72,8 @@ impl LowestRun {
 
 impl SurveyBlocks {
     /// Takes the first of two looks at all blocks, so that [`SurveyBlocks::octree`] takes the
-    /// second and gives points classes of ours. `progress` is told how many points more were
-    /// looked at.
+    /// second and gives points classes of ours. If there is one block, the second is all.
+    /// `progress` is told how many points more were looked at.
     ///
     /// The delivered class stays beside ours as an extra byte named `delivered_class`, unless
     /// all that was delivered was 0 or 1.
@@ -84,8 +85,16 @@ impl SurveyBlocks {
         let counts = self.squares.cells().map(|(_, count)| count).collect();
         let options = ClassifyOptions::for_counts(counts, self.squares.cell_side().powi(2));
         let mut lowest = Vec::with_capacity(self.plan.blocks.len());
+        let is_seen_at_once = self.plan.blocks.len() == 1;
+        if is_seen_at_once {
+            progress(self.summary().report.kept);
+        }
         threads::deliver_in_order(
-            self.plan.blocks.len(),
+            if is_seen_at_once {
+                0
+            } else {
+                self.plan.blocks.len()
+            },
             self.blocks_at_once(LOWEST_HALO_M, 0),
             |number| {
                 let (block, _) = self.load(&self.plan.blocks[number], LOWEST_HALO_M)?;
@@ -118,6 +127,9 @@ impl SurveyBlocks {
         let Some(anew) = &self.anew else {
             return Ok(None);
         };
+        if anew.lowest.is_empty() {
+            return Ok(Some(lidar::classify_whole(&block.points, &anew.options)));
+        }
         // Few enough to ask one after another: sixty thousand in a whole municipality.
         let reach: Bounds = block.square.expanded(GROUND_HALO_M);
         let mut lowest = Vec::new();

@@ -43,6 +43,7 @@ enum End {
 /// Returns for each cell of `window` whether its lowest return is the deck of a bridge.
 pub(super) fn find(grid: &Grid, window: Window, ground: &Ground) -> Vec<bool> {
     let mut deck = vec![false; grid.len()];
+    let axes = axes(grid.cell_m);
     for (column, row) in window.cells() {
         let at = grid.at(column, row);
         let lowest = ground.lowest[at];
@@ -50,15 +51,10 @@ pub(super) fn find(grid: &Grid, window: Window, ground: &Ground) -> Vec<bool> {
         {
             continue;
         }
-        deck[at] = (0..DIRECTIONS).any(|i| {
-            let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
-            let (north, east) = (sine(angle), sine(angle + std::f32::consts::FRAC_PI_2));
-            let walk =
-                |east, north, limit_m| walk(grid, ground, (column, row), [east, north], limit_m);
-            walk(-north, east, HALF_WIDTH_M) == End::Drop
-                && walk(north, -east, HALF_WIDTH_M) == End::Drop
-                && walk(east, north, HALF_LENGTH_M) == End::Ground
-                && walk(-east, -north, HALF_LENGTH_M) == End::Ground
+        deck[at] = axes.iter().any(|axis| {
+            let walk = |way: &Way| walk(grid, ground, (column, row), way);
+            axis.across.iter().all(|way| walk(way) == End::Drop)
+                && axis.along.iter().all(|way| walk(way) == End::Ground)
         });
     }
     // Beside a deck lie cells that it covers in part; growth must not take them for banks.
@@ -78,6 +74,41 @@ pub(super) fn find(grid: &Grid, window: Window, ground: &Ground) -> Vec<bool> {
     deck
 }
 
+/// The cells of a walk from one, as columns and rows from it.
+type Way = Vec<[isize; 2]>;
+
+/// A direction that a bridge may have.
+struct Axis {
+    /// To both sides.
+    across: [Way; 2],
+    /// To both ends.
+    along: [Way; 2],
+}
+
+fn axes(cell_m: f32) -> Vec<Axis> {
+    let way = |east: f32, north: f32, limit_m: f32| {
+        let steps = (1..).map(|step| step as f32);
+        steps
+            .take_while(|step| step * cell_m <= limit_m)
+            .map(|step| {
+                [
+                    (step * east).round() as isize,
+                    (step * north).round() as isize,
+                ]
+            })
+            .collect()
+    };
+    let axis = |i: u8| {
+        let angle = f32::from(i) * std::f32::consts::PI / f32::from(DIRECTIONS);
+        let (north, east) = (sine(angle), sine(angle + std::f32::consts::FRAC_PI_2));
+        Axis {
+            across: [(-north, east), (north, -east)].map(|(e, n)| way(e, n, HALF_WIDTH_M)),
+            along: [(east, north), (-east, -north)].map(|(e, n)| way(e, n, HALF_LENGTH_M)),
+        }
+    };
+    (0..DIRECTIONS).map(axis).collect()
+}
+
 /// Sine, to a millionth: the system's own differs from machine to machine.
 fn sine(angle: f32) -> f32 {
     let x = f64::from(angle);
@@ -94,24 +125,18 @@ fn sine(angle: f32) -> f32 {
 }
 
 /// Walks over the lowest returns from a cell and says what comes first.
-fn walk(
-    grid: &Grid,
-    ground: &Ground,
-    from: (usize, usize),
-    [east, north]: [f32; 2],
-    limit_m: f32,
-) -> End {
+fn walk(grid: &Grid, ground: &Ground, from: (usize, usize), way: &Way) -> End {
     let mut last = (ground.lowest[grid.at(from.0, from.1)], 0.0);
-    let mut step = 1.0_f32;
-    while step * grid.cell_m <= limit_m {
-        let column = from.0 as isize + (step * east).round() as isize;
-        let row = from.1 as isize + (step * north).round() as isize;
-        if column < 0 || row < 0 || column >= grid.columns as isize || row >= grid.rows as isize {
+    for (i, [east, north]) in way.iter().enumerate() {
+        let column = from.0.wrapping_add_signed(*east);
+        let row = from.1.wrapping_add_signed(*north);
+        if column >= grid.columns || row >= grid.rows {
             return End::Nothing;
         }
-        let at = grid.at(column as usize, row as usize);
+        let at = grid.at(column, row);
         let z = ground.lowest[at];
-        let gap_m = step * grid.cell_m - last.1;
+        let distance_m = (i + 1) as f32 * grid.cell_m;
+        let gap_m = distance_m - last.1;
         if z.is_finite() {
             let rise = z - last.0;
             if -rise >= DROP_M.max(DROP_SLOPE * gap_m) {
@@ -123,11 +148,10 @@ fn walk(
             if ground.is_ground[at] {
                 return End::Ground;
             }
-            last = (z, step * grid.cell_m);
+            last = (z, distance_m);
         } else if gap_m > GAP_M {
             return End::Nothing;
         }
-        step += 1.0;
     }
     End::Nothing
 }
@@ -137,19 +161,33 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, deck: &[b
     if !deck.contains(&true) {
         return;
     }
-    let wide = window.widened(2, &cells.grid);
-    let sums = planes::sums(cells, wide, 1, |cell, m| {
-        deck[cell] && m.is_last() && (m.z - ground.lowest[cell]).abs() < 0.4
+    let grid = cells.grid;
+    let is_deck = |(column, row): (usize, usize)| deck[grid.at(column, row)];
+    let Some(decks) =
+        Window::around_all(window.widened(2, &grid).cells().filter(|&at| is_deck(at)))
+    else {
+        return;
+    };
+    let fits = planes::fits(&grid, decks, 1, 3.0, |cell, sum| {
+        let near = |m: &&Member| m.is_last() && (m.z - ground.lowest[cell]).abs() < 0.4;
+        if deck[cell] {
+            cells.of(cell).iter().filter(near).for_each(|m| sum.add(m));
+        }
     });
-    let fits: Vec<Option<Plane>> = sums.iter().map(|sum| sum.plane(3.0)).collect();
     for (column, row) in window.cells() {
         let cell = cells.grid.at(column, row);
         if ground.is_ground[cell] && !deck[cell] {
             continue;
         }
-        let near = cells.grid.around(column, row, 1).cells();
-        let planes: Vec<Plane> = near
-            .filter(|&(c, r)| deck[cells.grid.at(c, r)])
+        let near = || {
+            grid.around(column, row, 1)
+                .cells()
+                .filter(|&at| is_deck(at))
+        };
+        if near().next().is_none() {
+            continue;
+        }
+        let planes: Vec<Plane> = near()
             .filter_map(|(c, r)| {
                 let plane = fits[cells.grid.at(c, r)]?;
                 Some(plane.moved(
@@ -158,10 +196,10 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, deck: &[b
                 ))
             })
             .collect();
-        let is_deck = |m: &Member| planes.iter().any(|plane| plane.above(m).abs() < 0.2);
+        let on_deck = |m: &Member| planes.iter().any(|plane| plane.above(m).abs() < 0.2);
         for i in cells.range(cell) {
             let m = cells.members[i];
-            if matches!(m.class, class::UNCLASSIFIED | class::GROUND) && m.is_last() && is_deck(&m)
+            if matches!(m.class, class::UNCLASSIFIED | class::GROUND) && m.is_last() && on_deck(&m)
             {
                 cells.members[i].class = class::BRIDGE_DECK;
             }

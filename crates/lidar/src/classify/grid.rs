@@ -132,6 +132,20 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Returns the smallest window with all of these cells, if there are any.
+    pub(super) fn around_all(cells: impl Iterator<Item = (usize, usize)>) -> Option<Window> {
+        cells.fold(None, |window: Option<Window>, (column, row)| {
+            let w = window.unwrap_or(Window {
+                columns: (column, column + 1),
+                rows: (row, row + 1),
+            });
+            Some(Window {
+                columns: (w.columns.0.min(column), w.columns.1.max(column + 1)),
+                rows: (w.rows.0.min(row), w.rows.1.max(row + 1)),
+            })
+        })
+    }
+
     /// Returns the window with `margin` more cells on every side, within the grid.
     pub(super) fn widened(self, margin: usize, grid: &Grid) -> Window {
         Window {

@@ -126,10 +126,11 @@ pub(super) fn find(grid: &Grid, returns: &[Lowest]) -> Ground {
         if radius_m >= HALL_M {
             allowed = MIN_HALL_M;
         }
-        for cell in 0..grid.len() {
-            if opened[cell] - next[cell] > allowed {
-                is_ground[cell] = false;
-            }
+        let steps = opened.iter().zip(&next);
+        for (is_ground, (before, after)) in is_ground.iter_mut().zip(steps) {
+            // Where nothing was found, this is not a number.
+            let is_taken = before - after > allowed;
+            *is_ground &= !is_taken;
         }
         opened = next;
         last = radius;
@@ -149,24 +150,25 @@ fn fill_voids(grid: &Grid, values: &mut [f32]) {
     let (west, south) = (grid.west.div_euclid(side), grid.south.div_euclid(side));
     let columns = ((grid.west + grid.columns as i64 - 1).div_euclid(side) - west + 1) as usize;
     let rows = ((grid.south + grid.rows as i64 - 1).div_euclid(side) - south + 1) as usize;
-    let square_of = |cell: usize| {
-        let (column, row) = ((cell % grid.columns) as i64, (cell / grid.columns) as i64);
-        let c = (grid.west + column).div_euclid(side) - west;
-        let r = (grid.south + row).div_euclid(side) - south;
-        r as usize * columns + c as usize
-    };
+    let square_column: Vec<usize> = (0..grid.columns as i64)
+        .map(|column| ((grid.west + column).div_euclid(side) - west) as usize)
+        .collect();
+    let square_row = |row: usize| ((grid.south + row as i64).div_euclid(side) - south) as usize;
     let mut squares = vec![f32::INFINITY; columns * rows];
-    for (cell, value) in values.iter().enumerate() {
-        let square = &mut squares[square_of(cell)];
-        *square = square.min(*value);
+    for (row, line) in values.chunks_exact(grid.columns).enumerate() {
+        let squares = &mut squares[square_row(row) * columns..][..columns];
+        for (value, column) in line.iter().zip(&square_column) {
+            squares[*column] = squares[*column].min(*value);
+        }
     }
-    for (cell, value) in values.iter_mut().enumerate() {
-        let square = square_of(cell);
-        if value.is_infinite() && squares[square].is_infinite() {
-            let (c, r) = (square % columns, square / columns);
-            for r in r.saturating_sub(1)..=(r + 1).min(rows - 1) {
-                for c in c.saturating_sub(1)..=(c + 1).min(columns - 1) {
-                    *value = value.min(squares[r * columns + c]);
+    for (row, line) in values.chunks_exact_mut(grid.columns).enumerate() {
+        let r = square_row(row);
+        for (value, &c) in line.iter_mut().zip(&square_column) {
+            if value.is_infinite() && squares[r * columns + c].is_infinite() {
+                for r in r.saturating_sub(1)..=(r + 1).min(rows - 1) {
+                    for c in c.saturating_sub(1)..=(c + 1).min(columns - 1) {
+                        *value = value.min(squares[r * columns + c]);
+                    }
                 }
             }
         }
@@ -184,18 +186,26 @@ pub(super) fn grow(grid: &Grid, window: Window, ground: &mut Ground, barred: &[b
         })
         .collect();
     let rounds = GROWTH_REACH_M as f32 / (GROWTH_CELLS as f32 * grid.cell_m);
+    // Where something has changed since a cell was last looked at.
+    let mut is_new = vec![true; grid.len()];
     for _ in 0..rounds as usize {
         let grown: Vec<bool> = open_cells
             .iter()
-            .map(|&(column, row)| continues(grid, ground, column, row))
+            .map(|&(column, row)| {
+                is_new[grid.at(column, row)] && continues(grid, ground, column, row)
+            })
             .collect();
         if !grown.contains(&true) {
             break;
         }
+        is_new.fill(false);
         let mut kept = Vec::with_capacity(open_cells.len());
         for (&(column, row), grown) in open_cells.iter().zip(grown) {
             if grown {
                 ground.is_ground[grid.at(column, row)] = true;
+                for (c, r) in grid.around(column, row, GROWTH_CELLS).cells() {
+                    is_new[grid.at(c, r)] = true;
+                }
             } else {
                 kept.push((column, row));
             }

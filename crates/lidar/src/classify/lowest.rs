@@ -49,12 +49,17 @@ impl Lowest {
 /// may have another lowest return from its other side; [`classify`](super::classify())
 /// takes the lower. Which points are looked at is told there.
 pub fn lowest_returns(points: &PointBatch, core: usize, cell_m: f64) -> Vec<Lowest> {
-    let core = core.min(points.len()) as u32;
     let Some(mut cells) = Cells::new(points, cell_m) else {
         return Vec::new();
     };
     noise::find(&mut cells);
-    let is_own = |m: &&Member| m.index < core && m.class == class::UNCLASSIFIED && m.is_last();
+    of_cells(&cells, core)
+}
+
+/// The lowest returns among the first `core` points, of which noise has its class by now.
+pub(super) fn of_cells(cells: &Cells, core: usize) -> Vec<Lowest> {
+    let is_own =
+        |m: &&Member| (m.index as usize) < core && m.class == class::UNCLASSIFIED && m.is_last();
     let grid = cells.grid;
     (0..grid.len())
         .filter_map(|at| {

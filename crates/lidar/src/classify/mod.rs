@@ -185,6 +185,23 @@ pub fn classify(
     lowest: &[Lowest],
     options: &ClassifyOptions,
 ) -> Vec<u8> {
+    classes(points, core, Some(lowest), options)
+}
+
+/// Returns the class of each point of a survey that is seen at once: what [`classify()`]
+/// gives with all points as its core and all their [`lowest_returns`], with one look at them
+/// instead of two.
+pub fn classify_whole(points: &PointBatch, options: &ClassifyOptions) -> Vec<u8> {
+    classes(points, points.len(), None, options)
+}
+
+/// The classes of the core, of lowest returns that are given or those of the points.
+fn classes(
+    points: &PointBatch,
+    core: usize,
+    lowest: Option<&[Lowest]>,
+    options: &ClassifyOptions,
+) -> Vec<u8> {
     let core = core.min(points.len());
     let mut classes = vec![class::UNCLASSIFIED; core];
     let Some(mut cells) = Cells::new(points, options.cell_m) else {
@@ -194,10 +211,19 @@ pub fn classify(
         return classes;
     };
     let grid = cells.grid;
-    let Some(floor) = Floor::new(&grid, window, lowest, options.cell_m) else {
+    noise::find(&mut cells);
+    let floor = match lowest {
+        Some(lowest) => Floor::new(&grid, window, lowest, options.cell_m),
+        None => Floor::new(
+            &grid,
+            window,
+            &lowest::of_cells(&cells, core),
+            options.cell_m,
+        ),
+    };
+    let Some(floor) = floor else {
         return classes;
     };
-    noise::find(&mut cells);
     let wide = window.widened(grid.cells_in(MARGIN_M as f32), &grid);
     let planes = planes_of_ground(&cells, wide, &floor);
     mark_ground(&mut cells, wide, &floor, &planes);
@@ -267,29 +293,27 @@ fn planes_of_ground(
 ) -> Vec<Option<Plane>> {
     let grid = &cells.grid;
     let radius = grid.cells_in(2.0);
-    let usable = |m: &Member| m.class == class::UNCLASSIFIED && m.is_last();
+    let usable = |m: &&Member| m.class == class::UNCLASSIFIED && m.is_last();
     let mut planes: Vec<Option<Plane>> = vec![None; grid.len()];
     for round in 0..3 {
-        let sums = planes::sums(
-            cells,
-            wide.widened(grid.cells_in(4.0), grid),
-            radius,
-            |cell, m| {
-                usable(m)
-                    && match (round, planes[cell]) {
-                        (1.., Some(plane)) => {
-                            let above = plane.above(m);
-                            let most = (2.0 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
-                            above <= most && above >= -1.5 * most
-                        }
-                        _ => ground.is_ground[cell] && (m.z - base[cell]).abs() <= NEAR_M,
-                    }
-            },
-        );
-        for (column, row) in wide.cells() {
-            let cell = grid.at(column, row);
-            planes[cell] = sums[cell].plane(6.0);
-        }
+        planes = planes::fits(grid, wide, radius, 6.0, |cell, sum| {
+            // Members come from the lowest up: those over the ground need no look.
+            let own = cells.of(cell).iter();
+            if let Some(plane) = planes[cell].filter(|_| round > 0) {
+                let most = (2.0 * plane.spread_m).clamp(TOLERANCE_M.0, TOLERANCE_M.1);
+                let highest = plane.highest(grid.cell_m) + most;
+                let low = own.take_while(|m| m.z <= highest);
+                let near = low.filter(usable).filter(|m| {
+                    let above = plane.above(m);
+                    above <= most && above >= -1.5 * most
+                });
+                near.for_each(|m| sum.add(m));
+            } else if ground.is_ground[cell] {
+                let low = own.take_while(|m| m.z - base[cell] <= NEAR_M);
+                let near = low.filter(usable).filter(|m| m.z - base[cell] >= -NEAR_M);
+                near.for_each(|m| sum.add(m));
+            }
+        });
     }
     planes
 }

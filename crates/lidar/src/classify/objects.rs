@@ -63,7 +63,11 @@ pub(super) fn mark(cells: &mut Cells, window: Window, height: impl Fn(usize, &Me
         let is_near_building = near
             .map(|(c, r)| cells.grid.at(c, r))
             .any(|near| building[near]);
-        let roof_top = roof_top(cells, &best, &building, column, row);
+        let roof_top = if is_near_building {
+            roof_top(cells, &best, &building, column, row)
+        } else {
+            f32::NEG_INFINITY
+        };
         for i in cells.range(cell) {
             let m = cells.members[i];
             if m.class != class::UNCLASSIFIED {
@@ -151,16 +155,29 @@ fn best_planes(
             from[cell] = top.z - 1.2 * cells.grid.cell_m;
         }
     }
-    let is_upper = |cell: usize, m: &Member| {
-        m.z >= from[cell]
-            && m.class == class::UNCLASSIFIED
-            && m.is_last()
-            && height(cell, m) > MIN_SOLID_M
-    };
-    let planes_of = |radius: usize, least: f64| -> Vec<Option<Plane>> {
+    // The uppermost points of each cell, which are asked many times.
+    let mut uppers: Vec<Member> = Vec::new();
+    let mut places = vec![(0, 0); cells.grid.len()];
+    for (column, row) in around.cells() {
+        let cell = cells.grid.at(column, row);
+        let is_upper = |m: &&Member| {
+            m.z >= from[cell]
+                && m.class == class::UNCLASSIFIED
+                && m.is_last()
+                && height(cell, m) > MIN_SOLID_M
+        };
+        let start = uppers.len();
+        if from[cell].is_finite() {
+            uppers.extend(cells.of(cell).iter().filter(is_upper));
+        }
+        places[cell] = (start, uppers.len());
+    }
+    let uppers_of = |cell: usize| &uppers[places[cell].0..places[cell].1];
+    let planes_of = |radius: usize, least: f64| {
         let window = wide.widened(1, &cells.grid);
-        let sums = planes::sums(cells, window, radius, is_upper);
-        sums.iter().map(|sum| sum.plane(least)).collect()
+        planes::fits(&cells.grid, window, radius, least, |cell, sum| {
+            uppers_of(cell).iter().for_each(|m| sum.add(m));
+        })
     };
     let fits = [planes_of(0, 8.0), planes_of(1, 5.0)];
     let mut best: Vec<Option<Plane>> = vec![None; cells.grid.len()];
@@ -169,8 +186,7 @@ fn best_planes(
         if from[cell].is_infinite() {
             continue;
         }
-        let own = || cells.of(cell).iter().filter(|m| is_upper(cell, m));
-        let count = own().count();
+        let own = uppers_of(cell);
         for (fits, c, r) in cells
             .grid
             .around(column, row, 1)
@@ -191,8 +207,8 @@ fn best_planes(
                 (column as f32 - c as f32) * cells.grid.cell_m,
                 (row as f32 - r as f32) * cells.grid.cell_m,
             );
-            let on_plane = own().filter(|m| moved.above(m).abs() < 2.5 * PLANAR_M);
-            if 2 * on_plane.count() > count {
+            let on_plane = own.iter().filter(|m| moved.above(m).abs() < 2.5 * PLANAR_M);
+            if 2 * on_plane.count() > own.len() {
                 best[cell] = Some(moved);
             }
         }

@@ -1,7 +1,7 @@
 //! Planes through the points around each cell, by least squares.
 
-use super::cells::{Cells, Member};
-use super::grid::Window;
+use super::cells::Member;
+use super::grid::{Grid, Window};
 
 /// What a plane through points needs of them, from the middle of a cell.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +32,12 @@ impl Plane {
     /// Returns how far a point of the plane's own cell lies above it.
     pub(super) fn above(&self, member: &Member) -> f32 {
         member.z - self.z - self.east * member.east_m - self.north * member.north_m
+    }
+
+    /// Returns an elevation that the plane does not reach in a cell of this width, by more than
+    /// rounding does.
+    pub(super) fn highest(&self, cell_m: f32) -> f32 {
+        self.z + (self.east.abs() + self.north.abs()) * cell_m / 2.0 + 0.01
     }
 
     /// Returns the plane as seen from the middle of another cell, so many metres off.
@@ -71,17 +77,32 @@ impl Moments {
         (self.z / self.count) as f32
     }
 
-    /// Takes the points of a cell that lies so many metres off.
-    fn merge(&mut self, other: &Moments, dx: f64, dy: f64) {
+    /// Takes the points of a cell that lies so many metres to the east.
+    fn merge_from_east(&mut self, other: &Moments, dx: f64) {
         let n = other.count;
         self.count += n;
         self.x += other.x + dx * n;
-        self.y += other.y + dy * n;
+        self.y += other.y;
         self.z += other.z;
         self.xx += other.xx + 2.0 * dx * other.x + dx * dx * n;
-        self.xy += other.xy + dx * other.y + dy * other.x + dx * dy * n;
-        self.yy += other.yy + 2.0 * dy * other.y + dy * dy * n;
+        self.xy += other.xy + dx * other.y;
+        self.yy += other.yy;
         self.xz += other.xz + dx * other.z;
+        self.yz += other.yz;
+        self.zz += other.zz;
+    }
+
+    /// Takes the points of a cell that lies so many metres to the north.
+    fn merge_from_north(&mut self, other: &Moments, dy: f64) {
+        let n = other.count;
+        self.count += n;
+        self.x += other.x;
+        self.y += other.y + dy * n;
+        self.z += other.z;
+        self.xx += other.xx;
+        self.xy += other.xy + dy * other.x;
+        self.yy += other.yy + 2.0 * dy * other.y + dy * dy * n;
+        self.xz += other.xz;
         self.yz += other.yz + dy * other.z;
         self.zz += other.zz;
     }
@@ -117,45 +138,65 @@ impl Moments {
     }
 }
 
-/// Returns for each cell of `window` the moments of the members that `of` picks, within
-/// `radius` cells. Elsewhere they are empty.
-pub(super) fn sums(
-    cells: &Cells,
+/// Returns for each cell of `window` the plane through points within `radius` cells, if they
+/// are as many as `least` and not nearly on a line. Elsewhere there are none.
+///
+/// `add` gives what a cell's own points that count add up to. A few rows of sums are held at
+/// a time, and points are added in the same order in whatever window a cell lies.
+pub(super) fn fits(
+    grid: &Grid,
     window: Window,
     radius: usize,
-    of: impl Fn(usize, &Member) -> bool,
-) -> Vec<Moments> {
-    let wide = window.widened(radius, &cells.grid);
-    let mut own = vec![Moments::default(); cells.grid.len()];
-    for (column, row) in wide.cells() {
-        let cell = cells.grid.at(column, row);
-        for member in cells.of(cell).iter().filter(|member| of(cell, member)) {
-            own[cell].add(member);
-        }
-    }
-    let cell_m = f64::from(cells.grid.cell_m);
-    let reach = radius as isize;
-    let shifted =
-        |from: usize, by: isize, end: usize| from.checked_add_signed(by).filter(|&to| to < end);
-    let mut along = vec![Moments::default(); cells.grid.len()];
-    for row in wide.rows.0..wide.rows.1 {
-        for column in window.columns.0..window.columns.1 {
-            let into = &mut along[row * cells.grid.columns + column];
-            for by in -reach..=reach {
-                if let Some(column) = shifted(column, by, cells.grid.columns) {
-                    into.merge(&own[cells.grid.at(column, row)], by as f64 * cell_m, 0.0);
+    least: f64,
+    add: impl Fn(usize, &mut Moments),
+) -> Vec<Option<Plane>> {
+    let mut planes = vec![None; grid.len()];
+    let cell_m = f64::from(grid.cell_m);
+    let wide = window.widened(radius, grid);
+    let (west, east) = wide.columns;
+    let width = window.columns.1 - window.columns.0;
+    // The sums of a row's cells, and those along the last rows, each in its turn.
+    let mut own = vec![Moments::default(); east - west];
+    let height = 2 * radius + 1;
+    let mut along = vec![Moments::default(); height * width];
+    for row in wide.rows.0..window.rows.1 + radius {
+        if row < wide.rows.1 {
+            for (sum, column) in own.iter_mut().zip(west..) {
+                *sum = Moments::default();
+                add(grid.at(column, row), sum);
+            }
+            let line = &mut along[row % height * width..][..width];
+            for (sum, column) in line.iter_mut().zip(window.columns.0..) {
+                *sum = Moments::default();
+                let near = column.saturating_sub(radius).max(west)..(column + radius + 1).min(east);
+                for from in near {
+                    let other = &own[from - west];
+                    if other.count > 0.0 {
+                        sum.merge_from_east(other, (from as f64 - column as f64) * cell_m);
+                    }
                 }
             }
         }
-    }
-    own.fill(Moments::default());
-    for (column, row) in window.cells() {
-        let into = &mut own[row * cells.grid.columns + column];
-        for by in -reach..=reach {
-            if let Some(row) = shifted(row, by, cells.grid.rows) {
-                into.merge(&along[cells.grid.at(column, row)], 0.0, by as f64 * cell_m);
+        let Some(done) = row.checked_sub(radius).filter(|&row| row >= window.rows.0) else {
+            continue;
+        };
+        let near = done.saturating_sub(radius)..(done + radius + 1).min(wide.rows.1);
+        let lines: Vec<(f64, &[Moments])> = near
+            .map(|from| {
+                let line = &along[from % height * width..][..width];
+                ((from as f64 - done as f64) * cell_m, line)
+            })
+            .collect();
+        let planes = &mut planes[grid.at(window.columns.0, done)..][..width];
+        for (i, plane) in planes.iter_mut().enumerate() {
+            let mut sum = Moments::default();
+            for (dy, line) in &lines {
+                if line[i].count > 0.0 {
+                    sum.merge_from_north(&line[i], *dy);
+                }
             }
+            *plane = sum.plane(least);
         }
     }
-    own
+    planes
 }

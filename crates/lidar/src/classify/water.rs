@@ -3,6 +3,8 @@
 //! Water mirrors laser light away but for steep rays, so that it shows as ground with few
 //! returns. Where it answers as land does, or not at all, it cannot be told.
 
+use crate::morphology::lowest;
+
 use super::cells::{Cells, Member};
 use super::class;
 use super::grid::Window;
@@ -41,6 +43,7 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
     let expected = points_per_m2 * (side as f64 * cell_m).powi(2);
     let counts = Counts::new(cells);
     let wide = window.widened(side, &cells.grid);
+    let lowest_ground = lowest_ground(cells, ground);
     let mut water: Vec<Option<Plane>> = vec![None; cells.grid.len()];
     for (column, row) in wide.cells() {
         let is_sparse = [(0, 0), (side - 1, 0), (0, side - 1), (side - 1, side - 1)]
@@ -50,7 +53,8 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
                 f64::from(returns) < SHARE * expected && 10 * on_ground >= 8 * returns
             });
         if is_sparse {
-            water[cells.grid.at(column, row)] = level(cells, ground, column, row, side / 2 + 1);
+            water[cells.grid.at(column, row)] =
+                level(cells, &lowest_ground, column, row, side / 2 + 1);
         }
     }
     // Squares at the shore hold too much land; at this distance from it they do not.
@@ -85,10 +89,23 @@ pub(super) fn mark(cells: &mut Cells, window: Window, ground: &Ground, points_pe
     }
 }
 
+/// Returns the lowest ground around each cell, within [`LOWER_WITHIN_M`].
+fn lowest_ground(cells: &Cells, ground: &Ground) -> Vec<f32> {
+    let own = ground.lowest.iter().zip(&ground.is_ground);
+    let own: Vec<f32> = own
+        .map(|(z, is_ground)| if *is_ground { *z } else { f32::INFINITY })
+        .collect();
+    lowest(
+        &own,
+        cells.grid.columns,
+        cells.grid.cells_in(LOWER_WITHIN_M),
+    )
+}
+
 /// Returns the plane through the ground around a cell if it is as level and low as water.
 fn level(
     cells: &Cells,
-    ground: &Ground,
+    lowest_ground: &[f32],
     column: usize,
     row: usize,
     radius: usize,
@@ -115,13 +132,8 @@ fn level(
     if plane.slope() > MAX_SLOPE || plane.spread_m > SPREAD_M {
         return None;
     }
-    let lower = cells
-        .grid
-        .around(column, row, cells.grid.cells_in(LOWER_WITHIN_M))
-        .cells()
-        .map(|(c, r)| cells.grid.at(c, r))
-        .any(|at| ground.is_ground[at] && ground.lowest[at] < plane.z - LOWER_M);
-    (!lower).then_some(plane)
+    let is_lower = lowest_ground[cells.grid.at(column, row)] < plane.z - LOWER_M;
+    (!is_lower).then_some(plane)
 }
 
 /// Last returns, and those of them that are ground, summed from the south-west corner.

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use lidar::{
-    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, lowest_returns,
+    ClassifyOptions, GROUND_HALO_M, HALO_M, LOWEST_HALO_M, Lowest, classify, classify_whole,
+    lowest_returns,
 };
 use model::{PointBatch, PointFlags};
 
@@ -358,6 +359,11 @@ fn borders_of_blocks_leave_no_trace() {
             );
         }
     }
+}
+
+#[test]
+fn a_survey_that_is_seen_at_once_gets_the_classes_of_two_looks() {
+    assert_eq!(classify_whole(&scene().0, &options()), classes());
 }
 
 #[test]
