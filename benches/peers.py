@@ -88,13 +88,13 @@ def folder():
         shutil.rmtree(made, ignore_errors=True)
 
 
-def real_survey(at, python):
-    """The real Delft survey, COPIES times side by side, as one LAZ file; none if it is not there."""
+def real_survey(at, python, copies=COPIES):
+    """The real Delft survey, so many times side by side, as one LAZ file; none if it is not there."""
     tool = SHARED / "tools/make_big_pointcloud.py"
     if not tool.exists():
         print("SKIPPED: the real survey is not beside the checkout", file=sys.stderr)
         return None
-    subprocess.run([python, tool, at, str(COPIES)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([python, tool, at, str(copies)], check=True, stdout=subprocess.DEVNULL)
     return at
 
 

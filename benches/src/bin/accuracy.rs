@@ -1,15 +1,19 @@
 //! Scores the classification of points and prints the tables of `docs/accuracy.md`.
 //!
-//! Usage: `accuracy [SHARED_DATA]`
+//! Usage: `accuracy [SHARED_DATA]`, or `accuracy --ours [SHARED_DATA]`, which runs ours alone
+//! and prints for each survey a hash of all classes and the speed: what changes the one
+//! has to be scored again, and what changes nothing else may only change the other.
 //!
 //! Against the truth of the demo town, which is made for the purpose, and against the
 //! classes with which the real surveys of SHARED_DATA (else `../shared/data` beside the
 //! checkout) were delivered. Beside ours, `benches/ground_peer.py` runs the filters of
-//! others on the same points. What would mislead: delivered classes are others' opinion,
+//! others on the same points. Every filter is run again until [`TIMED_S`] have passed, so
+//! that the clock's steps do not count. What would mislead: delivered classes are others' opinion,
 //! and where a supplier left ground unclassified, only what he did call ground can be asked for.
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -20,6 +24,10 @@ use benches::cpu_s;
 use data_samples::truth::{self, Material};
 use lidar::ClassifyOptions;
 use model::{Bounds, PointBatch};
+
+// As `tvilling` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// ASPRS classes.
 const GROUND: u8 = 2;
@@ -43,6 +51,21 @@ struct Delivered {
     is_complete: bool,
     how: &'static str,
 }
+
+impl Delivered {
+    /// Reads it from the shared data; none, loudly, if it is not there.
+    fn read(&self, shared: &Path) -> Option<anyhow::Result<Judged>> {
+        let paths: Vec<PathBuf> = self.files.iter().map(|file| shared.join(file)).collect();
+        if !paths.iter().all(|path| path.exists()) {
+            eprintln!("SKIPPED: {} is not in {}", self.name, shared.display());
+            return None;
+        }
+        Some(read(self.name, &paths, self.unit_m))
+    }
+}
+
+/// How long a filter is run for its speed, in processor seconds, but once at least.
+const TIMED_S: f64 = 1.0;
 
 const US_FOOT_M: f64 = 1200.0 / 3937.0;
 
@@ -138,35 +161,69 @@ fn main() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("a root")?;
-    let shared = std::env::args()
-        .nth(1)
+    let mut arguments = std::env::args().skip(1).peekable();
+    let ours_alone = arguments.next_if(|argument| argument == "--ours").is_some();
+    let shared = arguments
+        .next()
         .map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let folder = std::env::temp_dir().join(format!("tvilling-accuracy-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let result = score(root, &shared, &folder);
+    let result = if ours_alone {
+        time_ours(&shared, &folder)
+    } else {
+        score(root, &shared, &folder)
+    };
     std::fs::remove_dir_all(&folder)?;
     result
 }
 
+fn time_ours(shared: &Path, folder: &Path) -> anyhow::Result<()> {
+    println!(
+        "| survey | points | hash of the classes | points per CPU-s |\n| --- | ---: | --- | ---: |"
+    );
+    let delivered = DELIVERED.iter().filter_map(|survey| survey.read(shared));
+    for judged in town(folder)?.into_iter().map(Ok).chain(delivered) {
+        let judged = judged?;
+        let made = ours(&judged.points)?;
+        let mut hasher = DefaultHasher::new();
+        made.classes.hash(&mut hasher);
+        println!(
+            "| {} | {} | {:016x} | {:.2} M |",
+            judged.name,
+            judged.points.len(),
+            hasher.finish(),
+            judged.points.len() as f64 / made.cpu_s / 1e6
+        );
+    }
+    Ok(())
+}
+
+/// The surveys of the demo town, with what is true of their points.
+fn town(folder: &Path) -> anyhow::Result<Vec<Judged>> {
+    data_samples::generate(&folder.join("samples"), &data_samples::Options::default())?;
+    let survey = |name: &&str| {
+        let of = |kind: &str, end: &str| {
+            let folder = folder.join("samples").join(kind);
+            folder.join(name).with_extension(end)
+        };
+        let mut judged = read(name, &[of("lidar", "laz")], 1.0)?;
+        judged.truth = std::fs::read(of("truth", "classes"))?;
+        Ok(judged)
+    };
+    ["dron_2026", "dron_2026_tat", "flyg_2011"]
+        .iter()
+        .map(survey)
+        .collect()
+}
+
 fn score(root: &Path, shared: &Path, folder: &Path) -> anyhow::Result<()> {
     let peers = Peers::new(root, folder);
-    data_samples::generate(&folder.join("samples"), &data_samples::Options::default())?;
-    let mut town = Vec::new();
-    for name in ["dron_2026", "dron_2026_tat", "flyg_2011"] {
-        let survey = folder
-            .join("samples/lidar")
-            .join(name)
-            .with_extension("laz");
-        let mut judged = read(name, &[survey], 1.0)?;
-        judged.truth = std::fs::read(
-            folder
-                .join("samples/truth")
-                .join(name)
-                .with_extension("classes"),
-        )?;
+    let mut town_made = Vec::new();
+    for judged in town(folder)? {
         let made = peers.all(&judged)?;
-        town.push((judged, made));
+        town_made.push((judged, made));
     }
+    let town = town_made;
     println!("### The demo town: is it ground?\n");
     ground_header();
     for (judged, made) in &town {
@@ -199,12 +256,10 @@ fn score(root: &Path, shared: &Path, folder: &Path) -> anyhow::Result<()> {
     ground_header();
     let mut notes = Vec::new();
     for survey in &DELIVERED {
-        let paths: Vec<PathBuf> = survey.files.iter().map(|file| shared.join(file)).collect();
-        if !paths.iter().all(|path| path.exists()) {
-            eprintln!("SKIPPED: {} is not in {}", survey.name, shared.display());
+        let Some(judged) = survey.read(shared) else {
             continue;
-        }
-        let mut judged = read(survey.name, &paths, survey.unit_m)?;
+        };
+        let mut judged = judged?;
         if !survey.is_complete {
             // Class 0 is passed over: only what is called ground can be asked for.
             judged
@@ -249,6 +304,26 @@ fn read(name: &str, paths: &[PathBuf], unit_m: f64) -> anyhow::Result<Judged> {
 
 const OURS: &str = "ours";
 
+/// Classifies points, at once as an ingest does with a survey of one block, until it is known
+/// how long that takes.
+fn ours(points: &PointBatch) -> anyhow::Result<Made> {
+    let options = options_for(points);
+    let start = cpu_s()?;
+    let mut runs = 0.0;
+    loop {
+        let classes = lidar::classify_whole(points, &options);
+        runs += 1.0;
+        let spent = cpu_s()? - start;
+        if spent >= TIMED_S {
+            return Ok(Made {
+                who: OURS,
+                classes,
+                cpu_s: spent / runs,
+            });
+        }
+    }
+}
+
 /// The filters, ours first.
 struct Peers {
     script: PathBuf,
@@ -264,16 +339,7 @@ impl Peers {
     }
 
     fn all(&self, judged: &Judged) -> anyhow::Result<Vec<Made>> {
-        let options = options_for(&judged.points);
-        let start = cpu_s()?;
-        let count = judged.points.len();
-        let lowest = lidar::lowest_returns(&judged.points, count, options.cell_m);
-        let classes = lidar::classify(&judged.points, count, &lowest, &options);
-        let mut made = vec![Made {
-            who: OURS,
-            classes,
-            cpu_s: cpu_s()? - start,
-        }];
+        let mut made = vec![ours(&judged.points)?];
         for (who, filter) in [("CSF", "csf"), ("SMRF", "smrf")] {
             match self.run(filter, &judged.points) {
                 Ok((classes, cpu_s)) => made.push(Made {
@@ -301,6 +367,7 @@ impl Peers {
             .arg(&self.script)
             .arg(filter)
             .args([&source, &out])
+            .arg(TIMED_S.to_string())
             .env("OMP_NUM_THREADS", "1")
             .output()?;
         anyhow::ensure!(
@@ -375,7 +442,7 @@ fn ground_row(judged: &Judged, made: &Made) {
         },
         percent(type_1, ground),
         percent(type_2, other),
-        judged.points.len() as f64 / made.cpu_s.max(0.01) / 1e6,
+        judged.points.len() as f64 / made.cpu_s / 1e6,
     );
 }
 
