@@ -104,7 +104,8 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
             relations,
             public_url: file.server.public_url,
             geoid: None,
-            tile_matrix_sets: geodesy::TileMatrixSets::default(),
+            // Read by the verbs that make or serve tiles.
+            tile_matrix_sets: geodesy::TileMatrixSets::none(),
         },
         geoid: file.heights.geoid,
         sources: file.source,

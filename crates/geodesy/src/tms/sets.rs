@@ -18,6 +18,11 @@ impl Default for TileMatrixSets {
 }
 
 impl TileMatrixSets {
+    /// No sets, for those who need none: those built in take time to look up.
+    pub fn none() -> TileMatrixSets {
+        TileMatrixSets(Vec::new())
+    }
+
     /// Adds an operator's own.
     ///
     /// # Errors

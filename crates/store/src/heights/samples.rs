@@ -113,7 +113,7 @@ impl Encoder {
 fn byte(cell: [u8; 4]) -> u8 {
     // Up by a half and cut off, which is rounding for what is over zero, and many at once;
     // what is not a number becomes 0.
-    (f32::from_le_bytes(cell) + 0.5).clamp(1.0, 255.0) as u8
+    (f32::from_le_bytes(cell) + 0.5).clamp(1.0, 255.0) as i32 as u8
 }
 
 /// How often each byte is there.
