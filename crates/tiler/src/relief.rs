@@ -90,8 +90,8 @@ pub(crate) fn slopes(grid: &Grid) -> Vec<[f32; 2]> {
 pub(crate) fn for_each_row_of_slopes(grid: &Grid, mut tell: impl FnMut(usize, &[f32], &[f32])) {
     let columns = grid.columns;
     let scale = 1.0 / (8.0 * grid.cell_size_m as f32);
-    // Three rows with a cell more at both ends, so that all cells are treated alike: eight
-    // or more at once, where the processor can.
+    // Three rows with a cell more at both ends, so that all cells are treated alike: several
+    // at once, where the processor can.
     let mut lines = [const { Vec::new() }; 3];
     lines.fill(vec![f32::NAN; columns + 2]);
     let mut to_east = vec![0.0; columns];
