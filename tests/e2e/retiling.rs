@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::harness::{Server, succeed, succeed_json, text};
 use crate::pyramids::{archives, ingest, twin};
 
-/// Streets in two towns, those of the second moved by so many degrees.
+/// Streets in two towns, some of the second moved by so many degrees.
 fn streets(moved: f64) -> String {
     let street = |i: i32| {
         let x = match i {
             0..60 => 17.30 + f64::from(i) * 0.001,
+            60..87 => 14.60 + f64::from(i) * 0.001,
             _ => 14.60 + f64::from(i) * 0.001 + moved,
         };
         format!(
