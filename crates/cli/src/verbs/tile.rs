@@ -311,10 +311,11 @@ impl Work<'_> {
             tile: VectorOptions::default(),
             memory_bytes: MEMORY_BYTES,
         };
-        // First all features are cut, and then all tiles written, level by level.
+        // First what each level shows is made, then all features are cut, and then all tiles
+        // written, level by level.
         let features = collections.iter().map(|c| c.meta().feature_count).sum();
         let name = named(collections);
-        let bar = output::progress(&name, features);
+        let bar = output::progress(&format!("{name}, what levels show"), features);
         let mut with_sacrifices = 0;
         let mut level = None;
         let mut sink = |built: BuiltTile| {
@@ -332,7 +333,10 @@ impl Work<'_> {
             &options,
             scratch,
             earlier,
-            &mut |features| bar.inc(features),
+            &mut |features| {
+                bar.set_message(name.clone());
+                bar.inc(features);
+            },
             &mut sink,
         );
         bar.finish_and_clear();

@@ -56,7 +56,6 @@ impl Cutter<'_> {
                 });
             }
             if !is_there {
-                pieces.out_of_domain += 1;
                 continue;
             }
             let chance = chance(id.get());

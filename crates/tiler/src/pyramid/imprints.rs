@@ -89,6 +89,13 @@ impl Imprints {
         Imprints { recipe, sources }
     }
 
+    /// How many features have no place in the set's CRS.
+    pub(super) fn nowhere(&self) -> u64 {
+        let all = self.sources.iter().flatten();
+        all.filter(|imprint| imprint.around.corners().is_none())
+            .count() as u64
+    }
+
     /// As bytes, to be kept beside the pyramid.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();

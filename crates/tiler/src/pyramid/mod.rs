@@ -123,7 +123,10 @@ pub fn build_pyramid<E: From<Error> + Send>(
     let order = Order::of(tms);
     let sources = sources::all(layers, tms, options, order, scratch)?;
     let recipe = recipe::of(&sources, tms, options);
-    let earlier = earlier.filter(|earlier| earlier.imprints.recipe == recipe);
+    let earlier = earlier.filter(|earlier| {
+        let imprints = &earlier.imprints;
+        imprints.recipe == recipe && imprints.sources.len() == sources.len()
+    });
     let mut cutter = Cutter {
         polygons: options.tile.polygons,
         order,
@@ -136,20 +139,13 @@ pub fn build_pyramid<E: From<Error> + Send>(
         None => None,
     };
     cutter.changes = changes.as_ref();
-    let mut summary = PyramidSummary::default();
     let mut runs = Runs::new(scratch, options.memory_bytes);
     let mut imprints: Vec<Vec<Imprint>> = Vec::new();
     for (number, source) in sources.iter().enumerate() {
         let number = u16::try_from(number).map_err(|_| too_many())?;
-        imprints.push(cut_source(
-            &cutter,
-            number,
-            source,
-            &mut runs,
-            &mut summary,
-            progress,
-        )?);
+        imprints.push(cut_source(&cutter, number, source, &mut runs, progress)?);
     }
+    let mut summary = PyramidSummary::default();
     let assembler = Assembler {
         sources: &sources,
         tms,
@@ -174,6 +170,7 @@ pub fn build_pyramid<E: From<Error> + Send>(
         Some(changes) => changes.imprints(recipe, imprints),
         None => Imprints::new(recipe, imprints),
     };
+    summary.out_of_domain = imprints.nowhere();
     Ok((summary, imprints))
 }
 
@@ -183,7 +180,6 @@ fn cut_source(
     number: u16,
     source: &Source,
     runs: &mut Runs,
-    summary: &mut PyramidSummary,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Imprint>, Error> {
     let is_delivered = source.levels.iter().any(|of| !of.layer.is_level);
@@ -214,7 +210,6 @@ fn cut_source(
         let count: usize = tasks.iter().map(Vec::len).sum();
         for cut in threads::map(tasks, |features| cutter.cut(number, source, &features)) {
             let (pieces, new) = cut?;
-            summary.out_of_domain += pieces.out_of_domain;
             imprints.extend(new);
             runs.add(pieces)?;
         }

@@ -39,8 +39,6 @@ pub(super) struct Key {
 pub(super) struct Pieces {
     keys: Vec<(Key, u32)>,
     geometry: Vec<u8>,
-    /// Features that have no place in the set's CRS.
-    pub(super) out_of_domain: u64,
 }
 
 impl Pieces {
