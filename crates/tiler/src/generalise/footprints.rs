@@ -95,6 +95,9 @@ struct Raster {
     spare: Vec<[f64; 2]>,
 }
 
+/// Cells along a side of a neighbourhood.
+const SIDE: usize = NEIGHBOURHOOD as usize;
+
 /// Corners along a side of a block.
 const CORNERS: i64 = BLOCK + 1;
 
@@ -138,13 +141,19 @@ impl Raster {
                     max: [side; 2],
                 };
                 let mut area = 0.0;
-                for of_shape in shape.rings() {
-                    self.ring.clear();
-                    let nodes = places.nodes(of_shape);
-                    let local = nodes.map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]);
-                    self.ring.extend(local);
-                    clip_ring(&mut self.ring, &cell, &mut self.spare);
-                    area += area_of(&self.ring);
+                if low == high {
+                    // Seen from far away, most lie in one cell.
+                    area = shape.area * grid::steps(1.0) * grid::steps(1.0);
+                } else {
+                    for of_shape in shape.rings() {
+                        self.ring.clear();
+                        let nodes = places.nodes(of_shape);
+                        let local =
+                            nodes.map(|n| [n[0] as f64 - corner[0], n[1] as f64 - corner[1]]);
+                        self.ring.extend(local);
+                        clip_ring(&mut self.ring, &cell, &mut self.spare);
+                        area += area_of(&self.ring);
+                    }
                 }
                 if area > 0.0 {
                     // What reaches over the edge of the block is built just within it.
@@ -189,30 +198,54 @@ impl Raster {
             // Cells that are not built on themselves may be filled, too: those between houses.
             ranked.clear();
             let side = NEIGHBOURHOOD as u8;
-            for column in 0..side {
-                for row in 0..side {
-                    let cell = [
-                        neighbourhood[0] * side + column,
-                        neighbourhood[1] * side + row,
-                    ];
-                    let nearby: f64 = around(cell).map(|cell| self.share(cell)).sum();
+            let nearby = self.nearby(neighbourhood);
+            for (column, nearby) in (0..side).zip(&nearby) {
+                for (row, &nearby) in (0..side).zip(nearby) {
                     if nearby > 0.0 {
+                        let [west, south] = neighbourhood.map(|along| along * side);
+                        let cell = [west + column, south + row];
                         let of_all = [0, 1].map(|i| self.corner[i] + i64::from(cell[i]));
                         let share = self.share(cell);
                         ranked.push(([nearby + share, share, draw(of_all)], cell));
                     }
                 }
             }
-            ranked.sort_unstable_by(|(a, one), (b, other)| {
-                let by_rank = b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal);
-                by_rank.then(one.cmp(other))
-            });
+            if count < ranked.len() {
+                ranked.select_nth_unstable_by(count, |(a, one), (b, other)| {
+                    let by_rank = b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal);
+                    by_rank.then(one.cmp(other))
+                });
+            }
             self.filled
                 .extend(ranked.iter().take(count).map(|(_, cell)| *cell));
         }
         for &cell in &self.filled {
             self.is_filled[number(cell)] = true;
         }
+    }
+
+    /// For each cell of a neighbourhood, how much is built on it and the eight around it, as far
+    /// as they lie in the block.
+    fn nearby(&self, neighbourhood: [u8; 2]) -> [[f64; SIDE]; SIDE] {
+        let first = neighbourhood.map(|along| i64::from(along) * NEIGHBOURHOOD - 1);
+        let mut shares = [[0.0; SIDE + 2]; SIDE + 2];
+        for (column, shares) in (first[0]..).zip(&mut shares) {
+            for (row, share) in (first[1]..).zip(shares) {
+                if [column, row].iter().all(|along| (0..BLOCK).contains(along)) {
+                    *share = self.share([column as u8, row as u8]);
+                }
+            }
+        }
+        let of_column = shares.map(|shares| {
+            std::array::from_fn::<f64, SIDE, _>(|row| {
+                shares[row] + shares[row + 1] + shares[row + 2]
+            })
+        });
+        std::array::from_fn(|column| {
+            std::array::from_fn(|row| {
+                of_column[column][row] + of_column[column + 1][row] + of_column[column + 2][row]
+            })
+        })
     }
 
     /// The outline of what is filled, in coordinates.
@@ -270,16 +303,6 @@ fn area_of(ring: &[[f64; 2]]) -> f64 {
         .map(|(a, b)| a[0] * b[1] - a[1] * b[0])
         .sum();
     twice / 2.0
-}
-
-/// A cell and those of the eight around it that lie in its block.
-fn around(cell: [u8; 2]) -> impl Iterator<Item = [u8; 2]> {
-    let steps = (-1..=1).flat_map(|i| (-1..=1).map(move |j| [i, j]));
-    steps.filter_map(move |step: [i8; 2]| {
-        let [column, row] = [0, 1].map(|i| cell[i].checked_add_signed(step[i]));
-        let last = (BLOCK - 1) as u8;
-        Some([column?, row?]).filter(|cell| cell.iter().all(|along| *along <= last))
-    })
 }
 
 fn draw([column, row]: Cell) -> f64 {
