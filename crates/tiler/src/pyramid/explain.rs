@@ -50,7 +50,7 @@ pub struct LevelMade {
 ///
 /// # Errors
 ///
-/// As [`build_pyramid`](crate::build_pyramid) and [`vector_tile`](crate::vector_tile).
+/// As [`build_pyramid`](crate::build_pyramid) and [`crate::vector_tile`].
 pub fn explain(
     layers: &[PyramidLayer],
     tms: &TileMatrixSet,
