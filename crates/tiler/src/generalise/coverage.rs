@@ -6,8 +6,8 @@ use crate::generalise::cells::{Cell, Cells};
 use crate::generalise::faces::{Face, steps};
 use crate::generalise::grid;
 use crate::generalise::places::{Place, Places};
-use crate::generalise::polygons::{Shape, to_geo};
 use crate::generalise::sets::Sets;
+use crate::generalise::shape::{Shape, to_geo};
 
 /// Share of the borders that has a feature on both sides, from which polygons are taken for a
 /// coverage. Blocks of parcels with streets between them have over a half, houses in rows a

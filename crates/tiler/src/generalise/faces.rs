@@ -241,7 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::generalise::polygons::to_geo;
+    use crate::generalise::shape::to_geo;
 
     fn square(x: i64, y: i64) -> Vec<Node> {
         vec![[x, y], [x + 1, y], [x + 1, y + 1], [x, y + 1]]

@@ -10,8 +10,8 @@ use crate::generalise::cells::Cell;
 use crate::generalise::faces::{Face, outline_of};
 use crate::generalise::grid::{self, Node};
 use crate::generalise::places::{Place, Places};
-use crate::generalise::polygons::Shape;
 use crate::generalise::report::{Fate, Fates, Reason};
+use crate::generalise::shape::Shape;
 use crate::generalise::{LevelFeature, common_values};
 use crate::vector::chance;
 

@@ -5,10 +5,10 @@
 //! features and the size of a pixel, and cut into tiles like any other.
 //! `docs/adr/0011-levels.md` says which rules hold and why.
 //!
-//! Modules, in reading order: `rules` (what one can ask for), `report` (what was done with
+//! Modules, in reading order: `rules` (what one can ask for; `automatic` finds them), `report` (what was done with
 //! each feature), `cells` (which make decisions local), `points`; then `grid`, `places` and
 //! `arcs` (topology in whole numbers), `strips` (what lies near), `sets`, `classes`,
-//! `chains`, `strokes`, `lines`; `faces`, `united` and `apart` (polygons side by side),
+//! `chains`, `strokes`, `lines`; `shape`, `faces`, `united` and `apart` (polygons side by side),
 //! `coverage`, `footprints` and `polygons`.
 //!
 //! What all levels have in common, such as which borders are shared, is found once: that is
@@ -19,6 +19,7 @@
 
 mod apart;
 mod arcs;
+mod automatic;
 mod cells;
 mod chains;
 mod classes;
@@ -33,6 +34,7 @@ mod polygons;
 mod report;
 mod rules;
 mod sets;
+mod shape;
 mod strips;
 mod strokes;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use geo_types::{Geometry, LineString, MultiPolygon, Polygon};
+use geo_types::{Geometry, MultiPolygon};
 use model::Feature;
 
 use crate::generalise::apart::simplified_apart;
@@ -16,39 +16,13 @@ use crate::generalise::grid::{self, Node, WELD, twice_area};
 use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
+use crate::generalise::shape::{Shape, to_geo};
 use crate::generalise::strips::{self, Strips};
 use crate::generalise::united::{mended, united};
-use crate::generalise::{LevelFeature, common_values, in_order, polygons_of};
+use crate::generalise::{LevelFeature, common_values};
 
 /// Of each polygon its rings, the exterior first.
 pub(crate) type Rings = Vec<Vec<Vec<Node>>>;
-
-/// A feature's polygons.
-pub(crate) struct Shape<'a> {
-    pub(crate) feature: &'a Feature,
-    pub(crate) class: usize,
-    /// Of each polygon: its exterior, which turns to the left, and its holes, which turn to
-    /// the right. None repeats its first place.
-    pub(crate) polygons: Vec<Vec<Vec<Place>>>,
-    /// What it covers.
-    faces: Vec<Face>,
-    /// In square units of the CRS.
-    pub(crate) area: f64,
-    /// Its south-west and its north-east corner.
-    pub(crate) bounds: [Node; 2],
-}
-
-impl Shape<'_> {
-    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Place]> + Clone {
-        self.polygons.iter().flatten().map(|ring| &ring[..])
-    }
-
-    /// The middle of its bounds.
-    pub(crate) fn middle(&self) -> Node {
-        let [low, high] = self.bounds;
-        [0, 1].map(|i| (low[i] + high[i]).div_euclid(2))
-    }
-}
 
 /// Polygons brought together on the grid, as all levels need them.
 pub(crate) struct Polygons<'a> {
@@ -73,6 +47,12 @@ impl<'a> Polygons<'a> {
             new.borders = borders_of(&new.shapes, &new.places);
         }
         new
+    }
+
+    /// Whether polygons lie side by side, next to nowhere overlapping.
+    pub(crate) fn are_coverage(polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> bool {
+        let Polygons { shapes, places, .. } = Polygons::unjudged(polygons, rules);
+        is_coverage(&shapes, &borders_of(&shapes, &places), &places)
     }
 
     /// Dissolves and simplifies them for a level.
@@ -120,43 +100,6 @@ impl<'a> Polygons<'a> {
     }
 }
 
-/// Whether the polygons among features are a coverage, judged by those around their middle.
-pub(crate) fn are_coverage(features: &[Feature], rules: &Rules) -> bool {
-    /// Polygons that are looked at: enough to tell, few enough to cost nothing.
-    const SAMPLE: usize = 2000;
-    let mut polygons: Vec<(Node, &Feature, Rings)> = in_order(features)
-        .into_iter()
-        .filter_map(|feature| {
-            let polygons = match feature.geometry.as_ref()? {
-                Geometry::Polygon(one) => polygons_of([one])?,
-                Geometry::MultiPolygon(many) => polygons_of(&many.0)?,
-                _ => return None,
-            };
-            let corner = *polygons.first()?.first()?.first()?;
-            Some((corner, feature, polygons))
-        })
-        .collect();
-    if polygons.len() > SAMPLE {
-        let middle = [0, 1].map(|i| {
-            let mut along: Vec<i64> = polygons.iter().map(|(corner, ..)| corner[i]).collect();
-            let half = along.len() / 2;
-            *along.select_nth_unstable(half).1
-        });
-        let distance = |corner: &Node| {
-            let apart = |i: usize| (corner[i].saturating_sub(middle[i])).saturating_abs();
-            apart(0).max(apart(1))
-        };
-        polygons.select_nth_unstable_by_key(SAMPLE, |(corner, feature, _)| {
-            (distance(corner), feature.id)
-        });
-        polygons.truncate(SAMPLE);
-        polygons.sort_by_key(|(_, feature, _)| feature.id);
-    }
-    let polygons = polygons.into_iter().map(|(_, f, p)| (f, p)).collect();
-    let Polygons { shapes, places, .. } = Polygons::unjudged(polygons, rules);
-    is_coverage(&shapes, &borders_of(&shapes, &places), &places)
-}
-
 fn level_feature(
     group: &Group,
     shapes: &[Shape],
@@ -198,22 +141,6 @@ fn level_feature(
         },
         members: members().map(|member| member.id).collect(),
     }
-}
-
-/// Polygons in the CRS.
-pub(crate) fn to_geo(faces: &[Face], places: &Places) -> MultiPolygon<f64> {
-    let closed = |ring: &Vec<Place>| -> LineString<f64> {
-        let mut line = places.line(ring);
-        line.close();
-        line
-    };
-    let polygon = |face: &Face| {
-        Polygon::new(
-            closed(&face.exterior),
-            face.holes.iter().map(closed).collect(),
-        )
-    };
-    MultiPolygon(faces.iter().map(polygon).collect())
 }
 
 impl<'a> Polygons<'a> {

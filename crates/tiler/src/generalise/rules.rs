@@ -1,10 +1,7 @@
 //! What one can ask of a level.
 
-use std::collections::HashSet;
+use model::{Feature, Schema};
 
-use model::{Column, ColumnKind, Feature, Schema};
-
-use crate::generalise::polygons;
 use crate::vector::chance;
 
 /// Side of the cell of which one point is shown, in pixels. A symbol of a map is some 16
@@ -16,22 +13,6 @@ const TOLERANCE_PX: f64 = 0.375;
 
 /// A dead end shorter than this is a blot on the line that it leaves.
 const LINE_LENGTH_PX: f64 = 4.0;
-
-/// Columns of numbers that say how important a feature is.
-const RANK_COLUMNS: [&str; 6] = [
-    "rank",
-    "rang",
-    "importance",
-    "population",
-    "befolkning",
-    "folkmangd",
-];
-
-/// A column of more values than this tells features apart, and is no class.
-const MOST_CLASSES: usize = 32;
-
-/// Features that share a value of a class, on average.
-const LEAST_OF_A_CLASS: usize = 8;
 
 /// How the levels of a collection are made. [`Rules::default`] suits most.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,24 +86,6 @@ impl Default for Rules {
     }
 }
 
-/// Whether a column tells kinds of features apart rather than features.
-fn is_class(kind: ColumnKind, place: usize, features: &[Feature]) -> bool {
-    if !matches!(
-        kind,
-        ColumnKind::Text | ColumnKind::Integer | ColumnKind::Boolean
-    ) {
-        return false;
-    }
-    let mut values: HashSet<String> = HashSet::new();
-    for feature in features {
-        values.insert(format!("{:?}", feature.values.get(place)));
-        if values.len() > MOST_CLASSES {
-            return false;
-        }
-    }
-    values.len() > 1 && values.len() * LEAST_OF_A_CLASS <= features.len()
-}
-
 /// A rule names a column that the collection does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no column {0:?} to rank or class features by")]
@@ -152,32 +115,6 @@ impl Rules {
                 .collect::<Result<_, _>>()?,
             ..Rules::default()
         })
-    }
-
-    /// Returns rules that suit a collection, found out from all of its features:
-    ///
-    /// - columns of few values, each shared by many features, are classes;
-    /// - a column of numbers by a usual name, such as `rang` or `befolkning`, is the rank;
-    /// - polygons are a coverage if those around their middle lie side by side.
-    ///
-    /// To be found once, and then kept: a level made in parts needs the same for each.
-    pub fn automatic(schema: &Schema, features: &[Feature]) -> Rules {
-        let is_rank = |column: &Column| {
-            matches!(column.kind, ColumnKind::Integer | ColumnKind::Number)
-                && RANK_COLUMNS
-                    .iter()
-                    .any(|name| column.name.eq_ignore_ascii_case(name))
-        };
-        let mut rules = Rules {
-            rank: schema.columns.iter().position(is_rank),
-            ..Rules::default()
-        };
-        rules.class = (0..schema.columns.len())
-            .filter(|&place| Some(place) != rules.rank)
-            .filter(|&place| is_class(schema.columns[place].kind, place, features))
-            .collect();
-        rules.polygons.coverage = Some(polygons::are_coverage(features, &rules));
-        rules
     }
 
     /// How important a feature is: its number in the rank column, minus infinity if it has

@@ -6,7 +6,6 @@ use std::iter::Peekable;
 use model::{FeatureId, TileCoord};
 use store::{FeaturePlace, PyramidTile, PyramidView};
 
-use super::cut::ToCut;
 use super::imprints::{Around, Imprint, Imprints};
 use super::order::Order;
 use super::sources::{Source, SourceLevel};
@@ -47,6 +46,14 @@ pub(super) struct Changes {
     pub(super) cut: Vec<Vec<ToCut>>,
     /// For each source: which tiles of each of its levels hold all that have changed.
     pub(super) spans: Vec<Vec<Tiles>>,
+}
+
+/// A feature to cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ToCut {
+    pub(super) place: FeaturePlace,
+    /// Whether nothing is known yet of what it leaves.
+    pub(super) is_new: bool,
 }
 
 /// What a source holds, by id.

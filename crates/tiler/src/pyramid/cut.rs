@@ -3,7 +3,7 @@
 use model::FeatureId;
 use store::FeaturePlace;
 
-use super::changes::Changes;
+use super::changes::{Changes, ToCut};
 use super::imprints::{Around, Imprint};
 use super::order::Order;
 use super::runs::{Key, Pieces};
@@ -19,14 +19,6 @@ pub(super) struct Cutter<'a> {
     pub(super) order: Order,
     /// The tiles to make; all if not given.
     pub(super) changes: Option<&'a Changes>,
-}
-
-/// A feature to cut.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ToCut {
-    pub(super) place: FeaturePlace,
-    /// Whether nothing is known yet of what it leaves.
-    pub(super) is_new: bool,
 }
 
 impl Cutter<'_> {

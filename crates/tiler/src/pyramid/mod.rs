@@ -31,9 +31,9 @@ use store::CollectionView;
 
 use crate::{Error, TileRules, VectorOptions};
 use assemble::Assembler;
-use changes::Changes;
 pub use changes::Earlier;
-use cut::{Cutter, ToCut};
+use changes::{Changes, ToCut};
+use cut::Cutter;
 pub use explain::{Explanation, LevelMade, explain};
 use imprints::Imprint;
 pub use imprints::Imprints;
