@@ -2,9 +2,9 @@
 
 use crate::generalise::arcs::ArcSimplifier;
 use crate::generalise::faces::is_inside;
-use crate::generalise::grid::{Node, turn};
+use crate::generalise::grid::{self, Node, turn};
 use crate::generalise::places::{Place, Places};
-use crate::generalise::strips::{Shape, Strips};
+use crate::generalise::strips::{Extent, Strips};
 
 /// What an arc may move by, in parts of the tolerance: the next where it comes too near to
 /// another. In the end it stays as it is.
@@ -54,17 +54,17 @@ pub(crate) fn simplified_apart(
 
 /// The boxes of arcs, with all that each may become.
 struct Boxes {
-    boxes: Vec<Shape>,
+    boxes: Vec<Extent>,
     strips: Strips,
 }
 
 impl Boxes {
     fn of(arcs: &[Vec<Place>], places: &Places) -> Boxes {
         let hull = |arc: &Vec<Place>| {
-            let [low, high] = bounds(places.nodes(arc));
-            Shape::Box(low, high)
+            let [low, high] = grid::bounds(places.nodes(arc));
+            Extent::Box(low, high)
         };
-        let boxes: Vec<Shape> = arcs.iter().map(hull).collect();
+        let boxes: Vec<Extent> = arcs.iter().map(hull).collect();
         Boxes {
             strips: Strips::new(boxes.iter().copied()),
             boxes,
@@ -82,15 +82,6 @@ impl Boxes {
         around.dedup();
         around
     }
-}
-
-fn bounds(nodes: impl Iterator<Item = Node>) -> [Node; 2] {
-    nodes.fold([[i64::MAX; 2], [i64::MIN; 2]], |[low, high], node| {
-        [
-            [low[0].min(node[0]), low[1].min(node[1])],
-            [high[0].max(node[0]), high[1].max(node[1])],
-        ]
-    })
 }
 
 /// The segments of some arcs.
@@ -123,7 +114,7 @@ impl<'a> Neighbourhood<'a> {
         }
         let shapes = segments
             .iter()
-            .map(|segment| Shape::Segment(segment.nodes[0], segment.nodes[1]));
+            .map(|segment| Extent::Segment(segment.nodes[0], segment.nodes[1]));
         Neighbourhood {
             places,
             strips: Strips::new(shapes),
@@ -146,7 +137,7 @@ impl<'a> Neighbourhood<'a> {
             }
             for (k, pair) in simple[i].windows(2).enumerate() {
                 let nodes = [self.places.at(pair[0]), self.places.at(pair[1])];
-                let segment = Shape::Segment(nodes[0], nodes[1]);
+                let segment = Extent::Segment(nodes[0], nodes[1]);
                 self.strips.each_near(segment, 0, |other| {
                     let other = &self.segments[other];
                     if (i, k) != (other.arc, other.number) && meet(nodes, other.nodes) {
@@ -180,13 +171,13 @@ impl<'a> Neighbourhood<'a> {
             let ring = &between[usize::from(is_ring)..];
             nodes.clear();
             nodes.extend(self.places.nodes(ring));
-            let [low, high] = bounds(nodes.iter().copied());
+            let [low, high] = grid::bounds(nodes.iter().copied());
             let is_passed = |corner: Place, at: Node| {
                 (0..2).all(|i| low[i] <= at[i] && at[i] <= high[i])
                     && !between.contains(&corner)
                     && is_inside(at, &nodes)
             };
-            if self.strips.any_near(Shape::Box(low, high), 0, |other| {
+            if self.strips.any_near(Extent::Box(low, high), 0, |other| {
                 let other = &self.segments[other];
                 (0..2).any(|end| is_passed(other.ends[end], other.nodes[end]))
             }) {

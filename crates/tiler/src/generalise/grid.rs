@@ -67,6 +67,16 @@ pub(crate) fn area(twice: i128) -> f64 {
     twice as f64 / (2.0 * STEPS * STEPS)
 }
 
+/// The south-west and the north-east corner of the box around places.
+pub(crate) fn bounds(nodes: impl Iterator<Item = Node>) -> [Node; 2] {
+    nodes.fold([[i64::MAX; 2], [i64::MIN; 2]], |[low, high], node| {
+        [
+            [low[0].min(node[0]), low[1].min(node[1])],
+            [high[0].max(node[0]), high[1].max(node[1])],
+        ]
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

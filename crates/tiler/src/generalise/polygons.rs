@@ -17,7 +17,7 @@ use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
 use crate::generalise::shape::{Shape, to_geo};
-use crate::generalise::strips::{self, Strips};
+use crate::generalise::strips::{Extent, Strips};
 use crate::generalise::united::{mended, united};
 use crate::generalise::{LevelFeature, common_values};
 
@@ -36,15 +36,10 @@ pub(crate) struct Polygons<'a> {
 impl<'a> Polygons<'a> {
     pub(crate) fn new(polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> Polygons<'a> {
         let mut new = Polygons::unjudged(polygons, rules);
-        new.is_coverage = match rules.polygons.coverage {
-            Some(is_coverage) => is_coverage,
-            None => {
-                new.borders = borders_of(&new.shapes, &new.places);
-                is_coverage(&new.shapes, &new.borders, &new.places)
-            }
-        };
-        if new.is_coverage && new.borders.is_empty() {
+        if rules.polygons.coverage != Some(false) {
             new.borders = borders_of(&new.shapes, &new.places);
+            let judged = || is_coverage(&new.shapes, &new.borders, &new.places);
+            new.is_coverage = rules.polygons.coverage.unwrap_or_else(judged);
         }
         new
     }
@@ -164,7 +159,7 @@ impl<'a> Polygons<'a> {
         let (mut places, rings) = Places::number(&rings);
         let corners = (0..places.count() as Place).map(|place| places.at(place));
         let corners: Vec<Node> = corners.collect();
-        let corners = Strips::new(corners.iter().map(|&at| strips::Shape::Segment(at, at)));
+        let corners = Strips::new(corners.iter().map(|&at| Extent::Segment(at, at)));
         let mut rings = rings.into_iter();
         let mut classes = Classes::default();
         let mut shapes = Vec::new();
@@ -183,15 +178,8 @@ impl<'a> Polygons<'a> {
                 without_area.push(feature);
                 continue;
             }
-            let start = [[i64::MAX; 2], [i64::MIN; 2]];
             let all = polygons.iter().flatten().flatten();
-            let bounds = all.fold(start, |[low, high], &place| {
-                let node = places.at(place);
-                [
-                    [low[0].min(node[0]), low[1].min(node[1])],
-                    [high[0].max(node[0]), high[1].max(node[1])],
-                ]
-            });
+            let bounds = grid::bounds(all.map(|&place| places.at(place)));
             shapes.push(Shape {
                 feature,
                 class: classes.of(feature, rules),
@@ -270,7 +258,7 @@ fn with_corners_of_others(ring: &[Place], corners: &Strips, places: &Places) -> 
         let (from, to) = (places.at(a.min(b)), places.at(a.max(b)));
         let along = [0, 1].map(|i| (to[i] - from[i]) as f64);
         let length = along[0].hypot(along[1]);
-        let segment = strips::Shape::Segment(from, to);
+        let segment = Extent::Segment(from, to);
         on_the_way.clear();
         corners.each_near(segment, WELD, |corner| {
             let place = corner as Place;

@@ -11,26 +11,26 @@ const PARTS_OF_A_SHAPE: i64 = 3;
 
 /// What lies along a segment, or in a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum Extent {
     /// From one place to another.
     Segment(Node, Node),
     /// From its south-west corner to its north-east one.
     Box(Node, Node),
 }
 
-impl Shape {
+impl Extent {
     /// Its southernmost and its northernmost coordinate.
     fn height(&self) -> [i64; 2] {
-        let (Shape::Segment(a, b) | Shape::Box(a, b)) = self;
+        let (Extent::Segment(a, b) | Extent::Box(a, b)) = self;
         [a[1].min(b[1]), a[1].max(b[1])]
     }
 
     /// The westernmost and easternmost coordinate of what lies between two heights, or a
     /// little more.
     fn between(&self, south: i64, north: i64) -> [i64; 2] {
-        let (Shape::Segment(a, b) | Shape::Box(a, b)) = self;
+        let (Extent::Segment(a, b) | Extent::Box(a, b)) = self;
         let (west, east) = (a[0].min(b[0]), a[0].max(b[0]));
-        let is_box = matches!(self, Shape::Box(..));
+        let is_box = matches!(self, Extent::Box(..));
         let [low, high] = self.height();
         if is_box || (south <= low && high <= north) || low == high {
             return [west, east];
@@ -68,7 +68,7 @@ pub(crate) struct Strips {
 
 impl Strips {
     /// Puts shapes, which are known by their places in the list, into strips.
-    pub(crate) fn new(shapes: impl ExactSizeIterator<Item = Shape> + Clone) -> Strips {
+    pub(crate) fn new(shapes: impl ExactSizeIterator<Item = Extent> + Clone) -> Strips {
         let count = shapes.len() as i64;
         let (mut south, mut north, mut heights) = (i64::MAX, i64::MIN, 0);
         let (mut west, mut east) = (i64::MAX, i64::MIN);
@@ -92,7 +92,7 @@ impl Strips {
             starts: vec![0; ((north - south) / height) as usize + 2],
             parts: Vec::new(),
         };
-        let of = |shape: &Shape| {
+        let of = |shape: &Extent| {
             let [low, high] = shape.height();
             (low - south) / height..=(high - south) / height
         };
@@ -141,7 +141,7 @@ impl Strips {
     /// once, until the call returns true. Returns whether it did.
     pub(crate) fn any_near(
         &self,
-        other: Shape,
+        other: Extent,
         reach: i64,
         mut is_it: impl FnMut(usize) -> bool,
     ) -> bool {
@@ -168,7 +168,7 @@ impl Strips {
     }
 
     /// As [`Strips::any_near`], with all of them.
-    pub(crate) fn each_near(&self, other: Shape, reach: i64, mut call: impl FnMut(usize)) {
+    pub(crate) fn each_near(&self, other: Extent, reach: i64, mut call: impl FnMut(usize)) {
         self.any_near(other, reach, |shape| {
             call(shape);
             false
@@ -204,11 +204,11 @@ mod tests {
     proptest! {
         #[test]
         fn all_that_lies_near_is_found(segments in some_segments(), reach in 0..30_i64) {
-            let shapes = segments.iter().map(|&(a, b)| Shape::Segment(a, b));
+            let shapes = segments.iter().map(|&(a, b)| Extent::Segment(a, b));
             let strips = Strips::new(shapes);
             for &(a, b) in &segments {
                 let mut found = BTreeSet::new();
-                strips.each_near(Shape::Segment(a, b), reach, |other| {
+                strips.each_near(Extent::Segment(a, b), reach, |other| {
                     found.insert(other);
                 });
                 for (i, &other) in segments.iter().enumerate() {
@@ -223,10 +223,10 @@ mod tests {
             let boxes: Vec<[Node; 2]> = segments.iter().map(|(a, b)| {
                 [[a[0].min(b[0]), a[1].min(b[1])], [a[0].max(b[0]), a[1].max(b[1])]]
             }).collect();
-            let strips = Strips::new(boxes.iter().map(|&[low, high]| Shape::Box(low, high)));
+            let strips = Strips::new(boxes.iter().map(|&[low, high]| Extent::Box(low, high)));
             for &[low, high] in &boxes {
                 let mut found = BTreeSet::new();
-                strips.each_near(Shape::Box(low, high), 0, |other| {
+                strips.each_near(Extent::Box(low, high), 0, |other| {
                     found.insert(other);
                 });
                 let meeting: BTreeSet<usize> = (0..boxes.len()).filter(|&i| {
@@ -240,9 +240,9 @@ mod tests {
     #[test]
     fn a_long_diagonal_does_not_meet_what_lies_in_its_box() {
         let far = [[900, 10], [950, 60], [20, 700]];
-        let strips = Strips::new(far.iter().map(|&at| Shape::Segment(at, at)));
-        let diagonal = Shape::Segment([0, 0], [1000, 1000]);
+        let strips = Strips::new(far.iter().map(|&at| Extent::Segment(at, at)));
+        let diagonal = Extent::Segment([0, 0], [1000, 1000]);
         assert!(!strips.any_near(diagonal, 5, |_| true));
-        assert!(strips.any_near(Shape::Box([0, 0], [1000, 1000]), 0, |_| true));
+        assert!(strips.any_near(Extent::Box([0, 0], [1000, 1000]), 0, |_| true));
     }
 }

@@ -183,15 +183,12 @@ fn cut_source(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Imprint>, Error> {
     let is_delivered = source.levels.iter().any(|of| !of.layer.is_level);
-    let all = source.collection.places()?.map(|place| {
-        let is_new = true;
-        place.map(|place| ToCut { place, is_new })
-    });
-    let some = cutter.changes.map(|of| of.cut[usize::from(number)].iter());
-    let some = some.into_iter().flatten().map(|to_cut| Ok(*to_cut));
     let mut features: Box<dyn Iterator<Item = Result<ToCut, store::Error>>> = match cutter.changes {
-        Some(_) => Box::new(some),
-        None => Box::new(all),
+        Some(changes) => Box::new(changes.cut[usize::from(number)].iter().map(|of| Ok(*of))),
+        None => Box::new(source.collection.places()?.map(|place| {
+            let is_new = true;
+            place.map(|place| ToCut { place, is_new })
+        })),
     };
     let mut imprints = Vec::new();
     loop {
