@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use model::TileCoord;
 
 /// One live digital twin of a place from its surveys and its departments' layers.
@@ -45,6 +46,18 @@ pub(crate) enum Verb {
     Status(TwinOnly),
     /// Verify every file and every reference of a twin.
     Check(TwinOnly),
+    /// Fold edits and differences of deliveries into new files, which reads then find faster.
+    Compact(Compact),
+    /// Copy a twin to a folder while it is served, or bring the copy in it up to date.
+    Backup(Backup),
+    /// Make a twin of a copy in a new folder, and prove that every file of it is whole.
+    Restore(Restore),
+    /// Tell who changed features, when and how.
+    Changes(Changes),
+    /// Take a change back, as a change of its own.
+    Undo(Undo),
+    /// Forget what features were before a moment, for good.
+    Forget(Forget),
     /// Manage the keys that staff present.
     Key {
         /// What to do with keys.
@@ -121,11 +134,19 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "NAME")]
     pub(crate) id_property: Option<String>,
     /// Put the new in place of what the collection has.
-    #[arg(long, conflicts_with = "append")]
+    #[arg(long, conflicts_with_all = ["append", "sync"])]
     pub(crate) replace: bool,
     /// Add to what the collection has; a feature with a known id takes its place.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sync")]
     pub(crate) append: bool,
+    /// Make the collection what the delivery is, and write the differences only; the
+    /// collection is made if it is not there.
+    #[arg(long)]
+    pub(crate) sync: bool,
+    /// Most features that --sync may remove, in percent of those that there are: a delivery
+    /// that was cut short is refused.
+    #[arg(long, requires = "sync", default_value = "20%", value_name = "PERCENT", value_parser = percent)]
+    pub(crate) max_removed: u8,
 }
 
 /// Options of `contour`.
@@ -288,6 +309,72 @@ pub(crate) struct Query {
     pub(crate) collections: Vec<String>,
 }
 
+/// Options of `compact`.
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Only this collection.
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: Option<String>,
+}
+
+/// Options of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Folder of the copy.
+    pub(crate) out: PathBuf,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Folder of the copy.
+    pub(crate) copy: PathBuf,
+    /// Folder of the new twin.
+    pub(crate) dir: PathBuf,
+}
+
+/// Options of `changes`.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Only those after this number.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub(crate) after: u64,
+    /// At most so many.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+/// Options of `undo`.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Number of the change, as `changes` tells it.
+    pub(crate) number: u64,
+}
+
+/// Options of `forget`.
+#[derive(Debug, Args)]
+pub(crate) struct Forget {
+    /// Folder of the twin.
+    pub(crate) dir: PathBuf,
+    /// Whose features.
+    #[arg(long, value_name = "ID")]
+    pub(crate) collection: String,
+    /// Only this feature.
+    #[arg(long, value_name = "FID")]
+    pub(crate) feature: Option<u64>,
+    /// What was over by then is forgotten: an instant such as 2026-11-22T00:00:00Z, or "now".
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) before: Timestamp,
+}
+
 /// The one option of verbs that take no other.
 #[derive(Debug, Args)]
 pub(crate) struct TwinOnly {
@@ -332,6 +419,22 @@ pub(crate) enum Role {
     Editor,
     /// Everything.
     Admin,
+}
+
+/// Reads a share such as `20%` or `20`.
+fn percent(text: &str) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<u8>().ok();
+    let percent = number.filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "give a share from 0% to 100%".to_owned())
+}
+
+/// Reads an instant, or `now`.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Timestamp::now());
+    }
+    let instant = text.parse();
+    instant.map_err(|_| "give an instant such as 2026-11-22T00:00:00Z, or now".to_owned())
 }
 
 /// Reads `Z/X/Y`, the order in which the addresses of tiles have them.

@@ -49,6 +49,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Verb::Query(options) => verbs::query::run(options, json),
         Verb::Status(options) => verbs::status::run(options, json),
         Verb::Check(options) => verbs::check::run(options, json),
+        Verb::Compact(options) => verbs::compact::run(options, json),
+        Verb::Backup(options) => verbs::backup::backup(options, json),
+        Verb::Restore(options) => verbs::backup::restore(options, json),
+        Verb::Changes(options) => verbs::changes::changes(options, json),
+        Verb::Undo(options) => verbs::changes::undo(options, json),
+        Verb::Forget(options) => verbs::changes::forget(options, json),
         Verb::Key { verb } => verbs::key::run(verb, json),
     }
 }

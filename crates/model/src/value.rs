@@ -1,5 +1,6 @@
 //! Attribute values and the schemas that type them.
 
+use geo_types::Geometry;
 use jiff::{Timestamp, civil::Date};
 
 /// One attribute value.
@@ -88,6 +89,21 @@ pub enum GeometryKind {
     Polygon,
     /// More than one of these.
     Mixed,
+}
+
+impl GeometryKind {
+    /// The kind of one geometry; a collection of geometries is mixed.
+    pub fn of(geometry: &Geometry<f64>) -> GeometryKind {
+        use Geometry as G;
+        match geometry {
+            G::Point(_) | G::MultiPoint(_) => GeometryKind::Point,
+            G::Line(_) | G::LineString(_) | G::MultiLineString(_) => GeometryKind::Line,
+            G::Polygon(_) | G::MultiPolygon(_) | G::Rect(_) | G::Triangle(_) => {
+                GeometryKind::Polygon
+            }
+            G::GeometryCollection(_) => GeometryKind::Mixed,
+        }
+    }
 }
 
 /// The attributes and geometries that the features of a collection share.

@@ -1,20 +1,18 @@
-//! The catalog: what is live, in one small file that is replaced in one step.
+//! The catalog: what is live, as one text that is replaced in one step.
 //!
-//! It is one JSON object. The first line holds the format's number and the XXH3 of all
+//! It is one JSON object, in a row of the twin's database. The first line holds the format's number and the XXH3 of all
 //! bytes after that line:
 //!
 //! ```text
-//! {"tvilling_catalog": 2, "xxh3_128": "6f…",
+//! {"tvilling_catalog": 3, "xxh3_128": "6f…",
 //! "generation": 7, "crs": "EPSG:3014", "collections": [ … ], "surveys": [ … ]}
 //! ```
 //!
-//! The structs here mirror the file and nothing else; the rest of the crate sees
+//! The structs here mirror the text and nothing else; the rest of the crate sees
 //! [`Catalog`]. Bounds are decimal text, since readers of JSON may round the last digit
 //! of a number, and a box that is too small by a hair loses features.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, civil::Date};
 use model::{
@@ -23,14 +21,10 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::files::{self, FileRef, checksum};
+use crate::files::{FileRef, checksum};
 use crate::heights::HeightKind;
 
-const FORMAT: u32 = 2;
-
-/// Most bytes of a catalog: a thousand collections of a hundred columns take a tenth.
-const LEN_MAX: u64 = 64 << 20;
+const FORMAT: u32 = 3;
 
 /// What is live.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +42,12 @@ pub(crate) struct Catalog {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CollectionEntry {
     pub(crate) meta: Collection,
-    /// The generation that last changed its content.
+    /// The commit that last changed its content, but for edits since `folded`.
     pub(crate) version: u64,
+    /// The commit that made it: what its features without a version of their own are since.
+    pub(crate) since: u64,
+    /// Changes up to this number are in the segments; later ones lie over them.
+    pub(crate) folded: u64,
     /// No two hold the same id.
     pub(crate) segments: Vec<SegmentFiles>,
     /// By name of tile matrix set; each made of `version` or of one before.
@@ -102,35 +100,35 @@ pub(crate) struct SurveyEntry {
 }
 
 impl Catalog {
-    /// Where the catalog of a twin lies.
-    pub(crate) fn path(twin: &Path) -> PathBuf {
-        twin.join("catalog")
-    }
-
-    pub(crate) fn read(twin: &Path) -> Result<Catalog, Error> {
-        let path = Catalog::path(twin);
-        let len = fs::metadata(&path).map_err(Error::io(&path))?.len();
-        if len > LEN_MAX {
-            return Err(Error::corrupt(
-                &path,
-                format!("has {len} bytes, over the limit of {LEN_MAX}"),
-            ));
-        }
-        let bytes = fs::read(&path).map_err(Error::io(&path))?;
-        decode(&bytes).map_err(|what| Error::corrupt(&path, what))
-    }
-
-    /// Puts this catalog in place of the one that is there.
+    /// Reads the text.
     ///
-    /// When this returns an error, either may be live; when it does not, this one is.
-    pub(crate) fn replace(&self, twin: &Path) -> Result<(), Error> {
-        files::replace(&Catalog::path(twin), &self.encode(), 0o644)?;
-        files::sync_folder(twin)
+    /// # Errors
+    ///
+    /// A clause that says what is wrong with it.
+    pub(crate) fn decode(text: &str) -> Result<Catalog, String> {
+        decode(text)
     }
 
-    /// The bytes of the file.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The text.
+    pub(crate) fn encode(&self) -> String {
         encode(self)
+    }
+
+    /// Gives it its number, and with it whatever has the number that stood for it until now.
+    pub(crate) fn number(&mut self, number: u64) {
+        let stood = std::mem::replace(&mut self.generation, number);
+        let give = |place: &mut u64| {
+            if *place == stood {
+                *place = number;
+            }
+        };
+        for entry in self.collections.values_mut() {
+            give(&mut entry.version);
+            give(&mut entry.since);
+        }
+        for entry in self.surveys.values_mut() {
+            give(&mut entry.version);
+        }
     }
 
     /// Every file that it names.
@@ -166,18 +164,17 @@ impl SegmentFiles {
     }
 }
 
-fn encode(catalog: &Catalog) -> Vec<u8> {
+fn encode(catalog: &Catalog) -> String {
     let body = RawCatalog::from(catalog);
     let body = serde_json::to_string_pretty(&body)
         .expect("strings, numbers and lists of them always become JSON");
     // Without its opening brace, which stands on the first line.
     let rest = &body[1..];
     let sum = checksum(rest.as_bytes());
-    format!("{{\"tvilling_catalog\": {FORMAT}, \"xxh3_128\": \"{sum:032x}\",{rest}").into_bytes()
+    format!("{{\"tvilling_catalog\": {FORMAT}, \"xxh3_128\": \"{sum:032x}\",{rest}")
 }
 
-fn decode(bytes: &[u8]) -> Result<Catalog, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+fn decode(text: &str) -> Result<Catalog, String> {
     let (first, _) = text.split_once('\n').ok_or("has no second line")?;
     // The line break belongs to what is summed up.
     let rest = &text[first.len()..];
@@ -196,6 +193,31 @@ fn decode(bytes: &[u8]) -> Result<Catalog, String> {
     let raw: RawCatalog =
         serde_json::from_str(&format!("{{{rest}")).map_err(|error| error.to_string())?;
     Catalog::try_from(raw)
+}
+
+/// A schema as JSON text.
+pub(crate) fn schema_text(schema: &Schema) -> String {
+    let raw = RawSchema {
+        geometry: word_of(&GEOMETRY_KINDS, &schema.geometry),
+        columns: schema.columns.iter().map(RawColumn::from).collect(),
+    };
+    serde_json::to_string(&raw).expect("strings and lists of them always become JSON")
+}
+
+/// Reads what [`schema_text`] gave.
+pub(crate) fn schema_of_text(text: &str) -> Result<Schema, String> {
+    let raw: RawSchema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let columns = raw.columns.into_iter().map(Column::try_from);
+    Ok(Schema {
+        columns: columns.collect::<Result<_, _>>()?,
+        geometry: of_word(&GEOMETRY_KINDS, &raw.geometry)?,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawSchema {
+    geometry: String,
+    columns: Vec<RawColumn>,
 }
 
 #[derive(Deserialize)]
@@ -225,8 +247,9 @@ struct RawCollection {
     source: RawSource,
     data_origin: Option<String>,
     version: u64,
+    since: u64,
+    folded: u64,
     segments: Vec<RawSegment>,
-    /// Absent in catalogs of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pyramids: Vec<RawPyramid>,
     report: RawFile,
@@ -240,7 +263,6 @@ struct RawPyramid {
     tiles: u64,
     of_version: u64,
     file: RawFile,
-    /// Absent in catalogs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     imprints: Option<RawFile>,
 }
@@ -280,7 +302,6 @@ struct RawSurvey {
     bounds: RawBounds,
     elevation_range_m: [String; 2],
     vertical: Option<RawVertical>,
-    /// Absent in catalogs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     geoid: Option<String>,
     flown: Option<Date>,
@@ -387,6 +408,8 @@ impl From<&CollectionEntry> for RawCollection {
             source: RawSource::from(&meta.source),
             data_origin: meta.data_origin.map(|origin| origin.as_str().to_owned()),
             version: entry.version,
+            since: entry.since,
+            folded: entry.folded,
             segments: entry.segments.iter().map(RawSegment::from).collect(),
             pyramids: entry.pyramids.values().map(RawPyramid::from).collect(),
             report: RawFile::from(&entry.report),
@@ -425,6 +448,8 @@ impl TryFrom<RawCollection> for CollectionEntry {
                 data_origin: origin(raw.data_origin)?,
             },
             version: raw.version,
+            since: raw.since,
+            folded: raw.folded,
             segments: segments?,
             pyramids: pyramids.map(|p| (p.tms.clone(), p)).collect(),
             report: raw.report.try_into()?,
@@ -624,7 +649,8 @@ impl TryFrom<RawFile> for FileRef {
 /// it, then what tells it apart, such as a tile matrix set.
 pub(crate) fn is_name_of_ours(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let digits = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str| (8..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     name.strip_prefix('g')
         .and_then(|rest| rest.split_once('-'))
         .is_some_and(|(generation, _)| digits(generation))

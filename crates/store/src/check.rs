@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use model::Bounds;
 
 use crate::catalog::{Catalog, CollectionEntry, PyramidEntry, SegmentFiles, SurveyEntry};
-use crate::files::{self, FileRef, Stamp, checksum};
+use crate::database::{Database, State};
+use crate::files::{FileRef, checksum};
 use crate::heights::HeightMap;
+use crate::open::open_segment;
 use crate::pyramids::Archive;
 use crate::transaction::files_below;
-use crate::twin::open_segment;
-use crate::{Error, points};
+use crate::{Error, log, points};
 
 /// What [`check`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct CheckReport {
     pub files: u64,
     /// Features and points that were read and whose references resolve.
     pub features: u64,
+    /// Versions of features that were read.
+    pub versions: u64,
     /// Tiles of pyramids that were inflated.
     pub tiles: u64,
     /// What is wrong, one sentence each, with its file.
@@ -44,7 +47,7 @@ const TRIES_MAX: usize = 3;
 /// [`Error::Twin`] if the folder holds no twin; [`Error::Io`] if it cannot be listed. What
 /// is wrong with its files is in the report.
 pub fn check(dir: &Path) -> Result<CheckReport, Error> {
-    if !Catalog::path(dir).exists() {
+    if !Database::path(dir).exists() {
         return Err(Error::Twin {
             path: dir.to_owned(),
             what: "holds no twin: make one with `tvilling init`".to_owned(),
@@ -52,23 +55,31 @@ pub fn check(dir: &Path) -> Result<CheckReport, Error> {
     }
     let mut tries = 0;
     loop {
-        let before = Stamp::of(&Catalog::path(dir))?;
+        let before = state(dir);
         let report = check_once(dir)?;
         tries += 1;
         // Files that a commit has unlinked meanwhile are no problem of the twin.
-        let replaced = !Stamp::of(&Catalog::path(dir))?.looks_like(&before);
+        let replaced = state(dir) != before;
         if report.problems.is_empty() || !replaced || tries == TRIES_MAX {
             return Ok(report);
         }
     }
 }
 
+/// Which state is live; none if it cannot be told.
+fn state(dir: &Path) -> Option<State> {
+    Database::open(dir)
+        .and_then(|database| database.state())
+        .ok()
+}
+
 fn check_once(dir: &Path) -> Result<CheckReport, Error> {
     let mut checker = Checker {
         dir,
         report: CheckReport::default(),
+        last_change: 0,
     };
-    let catalog = match Catalog::read(dir) {
+    let catalog = match checker.database() {
         Ok(catalog) => catalog,
         Err(error) => {
             checker.problem(error.to_string());
@@ -91,6 +102,8 @@ fn check_once(dir: &Path) -> Result<CheckReport, Error> {
 struct Checker<'a> {
     dir: &'a Path,
     report: CheckReport,
+    /// Number of the last change of features.
+    last_change: u64,
 }
 
 impl Checker<'_> {
@@ -103,6 +116,27 @@ impl Checker<'_> {
     fn corrupt(&mut self, file: &FileRef, what: String) {
         let error = Error::corrupt(&file.path(self.dir), what);
         self.problem(error.to_string());
+    }
+
+    /// Verifies the database with every change and version in it.
+    fn database(&mut self) -> Result<Catalog, Error> {
+        let mut database = Database::open(self.dir)?;
+        let path = Database::path(self.dir);
+        for problem in database.integrity()? {
+            self.problem(Error::corrupt(&path, problem).to_string());
+        }
+        let reading = database.read()?;
+        let catalog = reading.catalog()?;
+        let state = reading.state()?;
+        if catalog.generation != state.generation {
+            let what = "its catalog has another number than its row".to_owned();
+            self.problem(Error::corrupt(&path, what).to_string());
+        }
+        let (versions, problems) = log::check(&reading)?;
+        self.report.versions = versions;
+        problems.into_iter().for_each(|what| self.problem(what));
+        self.last_change = state.last_change;
+        Ok(catalog)
     }
 
     /// Verifies length and checksum, and returns whether they are right.
@@ -126,7 +160,7 @@ impl Checker<'_> {
     fn collection(&mut self, entry: &CollectionEntry) -> Result<(), Error> {
         self.file(&entry.report);
         for pyramid in entry.pyramids.values() {
-            self.pyramid(pyramid, entry.version);
+            self.pyramid(pyramid, entry.version.max(self.last_change));
         }
         let mut ids = HashSet::new();
         let mut bounds: Option<Bounds> = None;
@@ -146,7 +180,7 @@ impl Checker<'_> {
                 return Ok(());
             }
         }
-        let path = Catalog::path(self.dir);
+        let path = Database::path(self.dir);
         let count = ids.len() as u64;
         if count != entry.meta.feature_count {
             let what = format!(
@@ -267,10 +301,6 @@ impl Checker<'_> {
         let unknown = files_below(self.dir)?;
         let unknown = unknown.iter().filter(|name| !live.contains(name.as_str()));
         self.report.unreferenced = unknown.map(|name| self.dir.join(name)).collect();
-        let next = files::next_name(&Catalog::path(self.dir));
-        if next.exists() {
-            self.report.unreferenced.push(next);
-        }
         Ok(())
     }
 }

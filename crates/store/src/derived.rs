@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::{Feature, Schema};
 
 use crate::Error;
+use crate::collection_view::CollectionView;
 use crate::files::{Mapped, remove_if_there};
+use crate::open::{BaseCollection, OpenCollection, OpenError, OpenSegment};
 use crate::segment::{self, Layer, Segment};
-use crate::twin::{OpenCollection, OpenError, OpenSegment};
-use crate::view::CollectionView;
 
 impl CollectionView {
     /// Returns a collection of this one's name with other features, of another schema and in
@@ -59,19 +59,23 @@ impl CollectionView {
         let (segment, bounds) = open?;
         meta.bounds = bounds;
         let mut entry = self.entry().clone();
+        // What it is made of may have changed since its segments were written.
+        entry.version = self.version();
         entry.meta = meta;
         entry.segments = Vec::new();
         entry.pyramids.clear();
         let segment = OpenSegment::of(segment, schema)?;
-        Ok(Some(CollectionView::new(Arc::new(OpenCollection {
+        let base = Arc::new(BaseCollection {
             crs_code: crs_code.into(),
             entry,
             segments: Ok(vec![segment]),
             pyramids: Default::default(),
-            report: Err(OpenError::Other {
+            report: Arc::new(Err(OpenError::Other {
                 path: stem,
                 what: "features that were made of others have no report".to_owned(),
-            }),
-        }))))
+            })),
+        });
+        let open = Arc::new(OpenCollection::unchanged(base));
+        Ok(Some(self.of_same_twin(open)))
     }
 }

@@ -134,6 +134,11 @@ impl Stamp {
         earlier.settled && self.looks_like(earlier)
     }
 
+    /// Returns whether the file has the place on disk of the one that `earlier` was taken of.
+    pub(crate) fn is_same_file(&self, earlier: &Stamp) -> bool {
+        self.inode == earlier.inode
+    }
+
     /// Returns whether nothing tells the file from the one that `earlier` was taken of.
     pub(crate) fn looks_like(&self, earlier: &Stamp) -> bool {
         let of = |stamp: &Stamp| (stamp.modified, stamp.len, stamp.inode);

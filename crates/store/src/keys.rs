@@ -57,7 +57,7 @@ impl Keys {
     ///
     /// [`Error::Twin`] if the folder holds no twin; [`Error::Corrupt`], [`Error::Io`].
     pub fn open(dir: &Path) -> Result<Keys, Error> {
-        if !crate::catalog::Catalog::path(dir).exists() {
+        if !crate::database::Database::path(dir).exists() {
             return Err(Error::Twin {
                 path: dir.to_owned(),
                 what: "holds no twin: make one with `tvilling init`".to_owned(),

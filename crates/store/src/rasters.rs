@@ -6,7 +6,7 @@ use model::{Bounds, Grid, GridFrame};
 
 use crate::Error;
 use crate::heights::{AboveGround, HeightKind, VirtualFile};
-use crate::view::SurveyView;
+use crate::survey_view::SurveyView;
 
 /// Names the way in which heights above ground are computed; part of their checksum.
 const ABOVE_GROUND_VERSION: u128 = 1;

@@ -1,4 +1,4 @@
-//! Changes: files are staged, then made live together by a new catalog.
+//! Changes of files: they are staged, then made live together by a new catalog.
 //!
 //! A commit goes through these steps; a loss of power after any of them leaves either
 //! the old twin or the new, whole:
@@ -6,35 +6,31 @@
 //! 1. the lock is taken, and what a killed writer left is unlinked;
 //! 2. files are written under names that no catalog has had, and made durable;
 //! 3. their folders are made durable;
-//! 4. the new catalog is written beside the old, made durable, and renamed over it;
-//! 5. the twin's folder is made durable: the change is acknowledged;
-//! 6. files that only the old catalog named are unlinked. Who has them mapped keeps them.
+//! 4. the database commits the new catalog, and what features were before, at once;
+//! 5. files that only the old catalog named are unlinked. Who has them mapped keeps them.
+//!
+//! Edits do not wait for the lock: those made while files are staged lie over what is made
+//! live. [`crate::delivery`] says what a delivery of features does.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use model::{
-    Bounds, Collection, CollectionId, Column, ColumnKind, DataOrigin, Feature, GeometryKind,
-    GridFrame, Schema, Survey, Value, VerticalDatum,
-};
+use model::{CollectionId, GridFrame, Survey, VerticalDatum};
 
-use crate::catalog::{
-    Catalog, CollectionEntry, PyramidEntry, SegmentFiles, SurveyEntry, is_name_of_ours,
-};
+use crate::catalog::{Catalog, PyramidEntry, SurveyEntry, is_name_of_ours};
+use crate::database::Database;
+use crate::delivery::{self, Delivered};
 use crate::files::{self, FileRef};
+use crate::forget::Purge;
 use crate::heights::HeightKind;
-use crate::segment::{self, Layer, Segment};
-use crate::twin::open_segment;
+use crate::twin::Snapshot;
 use crate::{
     ArchiveFormat, Error, HeightsWriter, PointLayout, PyramidDescription, PyramidSummary,
-    PyramidWriter, SurveyWriter,
+    PyramidWriter, SurveyWriter, Twin,
 };
-
-/// Most segments of a collection. Each costs a search of its own, so that the next
-/// delivery after this many is written together with all before it.
-const SEGMENTS_MAX: usize = 8;
 
 /// The folder of a twin in which its one writer works.
 const SCRATCH: &str = "scratch";
@@ -42,12 +38,22 @@ const SCRATCH: &str = "scratch";
 /// Files staged but not live. Dropped without [`Transaction::commit`], it leaves nothing.
 #[derive(Debug)]
 pub struct Transaction {
-    dir: PathBuf,
-    /// What will be live after the commit.
-    catalog: Catalog,
+    pub(crate) dir: PathBuf,
+    database: Database,
+    /// What was live when it began.
+    pub(crate) before: Arc<Snapshot>,
+    /// What will be live after the commit. Its generation stands for the number that the
+    /// commit will get, also where an entry has it as its version.
+    pub(crate) catalog: Catalog,
+    /// What deliveries change.
+    pub(crate) deliveries: Vec<Delivered>,
+    /// What shall be forgotten.
+    pub(crate) purges: Vec<Purge>,
+    /// Who makes the change.
+    who: String,
     /// Files of the catalog that is live.
     live: BTreeSet<String>,
-    staged: Vec<PathBuf>,
+    pub(crate) staged: Vec<PathBuf>,
     /// Folders that may have been made for them, innermost first.
     folders: Vec<PathBuf>,
     /// Number of things staged so far, which keeps names apart.
@@ -65,10 +71,20 @@ pub enum PutMode {
     Replace,
     /// Keep the old; a new feature with an old id takes its place.
     Append,
+    /// Make the old what the new is, and write the differences only.
+    Sync {
+        /// Most features that may go, in percent of those that there are: a delivery that was
+        /// cut short must not empty a collection.
+        removed_max_percent: u8,
+    },
 }
 
+/// Who makes a change, if nobody says.
+const WHO: &str = "tvilling";
+
 impl Transaction {
-    pub(crate) fn begin(dir: &Path) -> Result<Transaction, Error> {
+    pub(crate) fn begin(twin: &Twin) -> Result<Transaction, Error> {
+        let dir = twin.dir();
         let path = dir.join("lock");
         let lock = File::options()
             .create(true)
@@ -87,13 +103,21 @@ impl Transaction {
             }
             Err(TryLockError::Error(source)) => return Err(Error::Io { path, source }),
         }
-        let mut catalog = Catalog::read(dir)?;
+        let database = Database::open(dir)?;
+        let mut catalog = database.catalog()?;
         let live: BTreeSet<_> = catalog.files().map(|file| file.name.clone()).collect();
         sweep(dir, &live)?;
-        catalog.generation += 1;
+        let before = twin.snapshot()?;
+        // No commit has had it, and none that names files gets it before this is over.
+        catalog.generation = before.state.version() + 1;
         Ok(Transaction {
             dir: dir.to_owned(),
+            database,
+            before,
             catalog,
+            deliveries: Vec::new(),
+            purges: Vec::new(),
+            who: WHO.to_owned(),
             live,
             staged: Vec::new(),
             folders: Vec::new(),
@@ -102,56 +126,11 @@ impl Transaction {
         })
     }
 
-    /// Stages features. `report` is kept beside them, as JSON text.
-    ///
-    /// `feature_count`, `bounds` and `data_origin` of `collection` are computed here.
-    /// Appended features may bring new columns, and turn whole numbers into numbers;
-    /// where a feature lacks a column it is null. If nothing but the report, the title
-    /// and the like differ from what is there, the version stays.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] if the mode or the schema does not fit what is there, two features
-    /// have one id, or a feature exceeds a limit or does not fit the schema;
-    /// [`Error::Corrupt`] if what is there is damaged; [`Error::Io`].
-    pub fn put_features(
-        &mut self,
-        collection: Collection,
-        features: Vec<Feature>,
-        mode: PutMode,
-        report: &str,
-    ) -> Result<(), Error> {
-        let id = collection.id.clone();
-        if self.catalog.surveys.contains_key(&id) {
-            return Err(Error::Refused(format!(
-                "{id} is a survey: choose another name for the collection"
-            )));
-        }
-        check_schema(&collection.schema)?;
-        let before = self.catalog.collections.get(&id).cloned();
-        let pyramids = before.as_ref().map(|before| before.pyramids.clone());
-        let old_schema = before.as_ref().map(|before| before.meta.schema.clone());
-        let mut entry = match (before, mode) {
-            (Some(_), PutMode::Create) => {
-                return Err(Error::Refused(format!(
-                    "collection {id} exists: replace it, append to it, or choose another name"
-                )));
-            }
-            (Some(before), PutMode::Append) => self.append(before, collection, features, report)?,
-            (before, _) => {
-                let entry = self.write_all(collection, features, report)?;
-                match before {
-                    Some(before) => keep_if_equal(before, entry),
-                    None => entry,
-                }
-            }
-        };
-        // Those of an earlier version are not shown, but the next are made with their help.
-        if old_schema.as_ref() == Some(&entry.meta.schema) {
-            entry.pyramids = pyramids.unwrap_or_default();
-        }
-        self.catalog.collections.insert(id, entry);
-        Ok(())
+    /// Says who makes the change: the name of a key, or of a program.
+    #[must_use]
+    pub fn by(mut self, who: &str) -> Transaction {
+        who.clone_into(&mut self.who);
+        self
     }
 
     /// Starts staging a survey's points.
@@ -307,8 +286,9 @@ impl Transaction {
         let description = writer.description().clone();
         let path = writer.path().to_owned();
         let summary = writer.finish()?;
-        let version = self.catalog.collections.get(id).map(|entry| entry.version);
-        if version != Some(of_version) {
+        // Edits made meanwhile are seen as those made later are.
+        let open = self.before.collections.get(id);
+        if open.map(|open| open.version) != Some(of_version) {
             return Err(Error::Refused(format!(
                 "collection {id} has changed while its tiles were made: make them again"
             )));
@@ -338,7 +318,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]. If the catalog could not be replaced, nothing has changed.
+    /// [`Error::Io`]. If the database could not commit, nothing has changed.
     pub fn commit(mut self) -> Result<(), Error> {
         let new: BTreeSet<_> = self.catalog.files().map(|file| file.name.clone()).collect();
         let folders: BTreeSet<_> = new
@@ -351,10 +331,29 @@ impl Transaction {
                 files::sync_folder(above)?;
             }
         }
-        files::replace(&Catalog::path(&self.dir), &self.catalog.encode(), 0o644)?;
+        let deliveries = std::mem::take(&mut self.deliveries);
+        let writing = self.database.write()?;
+        let number = writing.state()?.version() + 1;
+        self.catalog.number(number);
+        let mut next = number;
+        if !deliveries.is_empty() {
+            delivery::record(deliveries, &writing, number, &self.who)?;
+            next += 1;
+        }
+        let purges = std::mem::take(&mut self.purges);
+        let forgets = !purges.is_empty();
+        for purge in purges {
+            purge.record(&writing, next, &self.who)?;
+            next += 1;
+        }
+        writing.put_catalog(&self.catalog)?;
+        writing.commit()?;
+        if forgets {
+            // What was overwritten must not stay behind in what is written ahead.
+            self.database.settle()?;
+        }
         // From here on the new catalog is live, whatever else fails.
         let staged = std::mem::take(&mut self.staged);
-        files::sync_folder(&self.dir)?;
         for name in self.live.difference(&new) {
             // One that stays is unreferenced and goes with the next change.
             let _ = fs::remove_file(self.dir.join(name));
@@ -366,125 +365,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Writes features as the only segment of a collection.
-    fn write_all(
-        &mut self,
-        mut collection: Collection,
-        features: Vec<Feature>,
-        report: &str,
-    ) -> Result<CollectionEntry, Error> {
-        collection.feature_count = features.len() as u64;
-        collection.data_origin = common_origin(&collection.schema, &features);
-        let stem = self.next_stem();
-        self.make_folder("collections", &collection.id)?;
-        let written = self.write_segment(&collection.id, &stem, &collection.schema, features)?;
-        let (segments, bounds) = match written {
-            Some((files, bounds)) => (vec![files], bounds),
-            None => (Vec::new(), None),
-        };
-        collection.bounds = bounds;
-        let name = format!("collections/{}/{stem}-report.json", collection.id);
-        Ok(CollectionEntry {
-            report: self.write_small(name, report.as_bytes())?,
-            version: self.catalog.generation,
-            meta: collection,
-            segments,
-            pyramids: BTreeMap::new(),
-        })
-    }
-
-    fn append(
-        &mut self,
-        before: CollectionEntry,
-        mut collection: Collection,
-        mut features: Vec<Feature>,
-        report: &str,
-    ) -> Result<CollectionEntry, Error> {
-        let merged = merge_schemas(&before.meta.schema, &collection.schema)
-            .map_err(|what| Error::Refused(format!("appending to {}: {what}", collection.id)))?;
-        for feature in &mut features {
-            widen(feature, &collection.schema, &merged)?;
-        }
-        collection.schema = merged;
-
-        let open = before.segments.iter();
-        let open: Result<Vec<Segment>, _> = open.map(|f| open_segment(&self.dir, f)).collect();
-        let open = open?;
-        let replaces = |feature: &Feature| open.iter().any(|s| s.find(feature.id).is_some());
-        if features.iter().any(replaces) || open.len() >= SEGMENTS_MAX {
-            let new: HashSet<_> = features.iter().map(|feature| feature.id.get()).collect();
-            for segment in &open {
-                let projection = segment.project(&collection.schema)?;
-                for (id, position) in segment.by_id(None) {
-                    if !new.contains(&id) {
-                        features.push(segment.feature_at(position, &projection)?);
-                    }
-                }
-            }
-            return self.write_all(collection, features, report);
-        }
-
-        let old = &before.meta;
-        let entry = self.write_all(collection, features, report)?;
-        let had_none = old.feature_count == 0;
-        let gets_none = entry.meta.feature_count == 0;
-        let same = old.data_origin == entry.meta.data_origin;
-        let bounds = [old.bounds, entry.meta.bounds];
-        let unchanged = gets_none && old.schema == entry.meta.schema;
-        Ok(CollectionEntry {
-            meta: Collection {
-                feature_count: old.feature_count + entry.meta.feature_count,
-                bounds: bounds.into_iter().flatten().reduce(|a, b| a.union(&b)),
-                data_origin: match (had_none, gets_none) {
-                    (true, _) => entry.meta.data_origin,
-                    (_, true) => old.data_origin,
-                    _ => old.data_origin.filter(|_| same),
-                },
-                ..entry.meta
-            },
-            segments: [before.segments, entry.segments].concat(),
-            pyramids: entry.pyramids,
-            version: if unchanged {
-                before.version
-            } else {
-                entry.version
-            },
-            report: entry.report,
-        })
-    }
-
-    /// Writes a segment; none if there are no features.
-    fn write_segment(
-        &mut self,
-        id: &CollectionId,
-        stem: &str,
-        schema: &Schema,
-        features: Vec<Feature>,
-    ) -> Result<Option<(SegmentFiles, Option<Bounds>)>, Error> {
-        if features.is_empty() {
-            return Ok(None);
-        }
-        let stem = self.dir.join(format!("collections/{id}/{stem}"));
-        let layer = Layer {
-            name: id.as_str(),
-            schema,
-            crs_code: &self.catalog.crs_code,
-            is_durable: true,
-        };
-        let written = segment::write(&stem, &layer, features, &mut self.staged)?;
-        let describe = |path: &Path| {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            FileRef::of(&self.dir, format!("collections/{id}/{file}"))
-        };
-        let files = SegmentFiles {
-            places: written.places.as_deref().map(describe).transpose()?,
-            rows: written.rows.as_deref().map(describe).transpose()?,
-            ids: describe(&written.ids)?,
-        };
-        Ok(Some((files, written.bounds)))
-    }
-
-    fn write_small(&mut self, name: String, bytes: &[u8]) -> Result<FileRef, Error> {
+    pub(crate) fn write_small(&mut self, name: String, bytes: &[u8]) -> Result<FileRef, Error> {
         let path = self.dir.join(&name);
         self.staged.push(path.clone());
         let write = || {
@@ -496,7 +377,7 @@ impl Transaction {
         FileRef::of(&self.dir, name)
     }
 
-    fn make_folder(&mut self, kind: &str, id: &CollectionId) -> Result<(), Error> {
+    pub(crate) fn make_folder(&mut self, kind: &str, id: &CollectionId) -> Result<(), Error> {
         let folder = self.dir.join(kind).join(id.as_str());
         self.folders.push(folder.clone());
         fs::create_dir_all(&folder).map_err(Error::io(&folder))
@@ -512,7 +393,7 @@ impl Transaction {
 
     /// The first part of names that no file has had: a generation is committed once, and
     /// what an abandoned one left is gone before the next begins.
-    fn next_stem(&mut self) -> String {
+    pub(crate) fn next_stem(&mut self) -> String {
         self.count += 1;
         format!("g{:08}-{}", self.catalog.generation, self.count)
     }
@@ -532,28 +413,9 @@ impl Drop for Transaction {
     }
 }
 
-/// Keeps the files and the version of `before` where the content is the same.
-fn keep_if_equal(before: CollectionEntry, entry: CollectionEntry) -> CollectionEntry {
-    let contents = |entry: &CollectionEntry| -> Vec<_> {
-        let files = entry.segments.iter().flat_map(SegmentFiles::files);
-        files.map(|file| (file.len, file.checksum)).collect()
-    };
-    let same_schema = before.meta.schema == entry.meta.schema;
-    if same_schema && contents(&before) == contents(&entry) {
-        CollectionEntry {
-            segments: before.segments,
-            version: before.version,
-            ..entry
-        }
-    } else {
-        entry
-    }
-}
-
 /// Unlinks what a killed writer left: files with names that the store gives but that
 /// the catalog does not have. Whatever else lies there stays.
 fn sweep(dir: &Path, live: &BTreeSet<String>) -> Result<(), Error> {
-    files::remove_if_there(&files::next_name(&Catalog::path(dir)))?;
     let scratch = dir.join(SCRATCH);
     if scratch.exists() {
         fs::remove_dir_all(&scratch).map_err(Error::io(&scratch))?;
@@ -588,87 +450,4 @@ pub(crate) fn files_below(dir: &Path) -> Result<Vec<String>, Error> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-fn check_schema(schema: &Schema) -> Result<(), Error> {
-    let mut names = HashSet::new();
-    match schema.columns.iter().find(|c| !names.insert(&c.name)) {
-        Some(column) => Err(Error::Refused(format!(
-            "two columns are called {:?}",
-            column.name
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// What all features say of their origin.
-fn common_origin(schema: &Schema, features: &[Feature]) -> Option<DataOrigin> {
-    let place = schema.position(DataOrigin::ATTRIBUTE)?;
-    let origin = |feature: &Feature| {
-        let word = feature.values.get(place).and_then(Value::as_text);
-        word.and_then(DataOrigin::from_word)
-    };
-    let first = origin(features.first()?)?;
-    let all_agree = features
-        .iter()
-        .all(|feature| origin(feature) == Some(first));
-    all_agree.then_some(first)
-}
-
-/// The old columns, then those that are new.
-fn merge_schemas(old: &Schema, new: &Schema) -> Result<Schema, String> {
-    let mut columns = old.columns.clone();
-    for column in &new.columns {
-        match columns.iter_mut().find(|other| other.name == column.name) {
-            None => columns.push(column.clone()),
-            Some(other) => {
-                other.kind = merge_kinds(other.kind, column.kind).ok_or_else(|| {
-                    format!(
-                        "column {:?} is {:?} there and {:?} in what is appended; \
-                         replace the collection or rename the column",
-                        column.name, other.kind, column.kind
-                    )
-                })?;
-            }
-        }
-    }
-    let geometry = match (old.geometry, new.geometry) {
-        (a, b) if a == b => a,
-        (GeometryKind::None, other) | (other, GeometryKind::None) => other,
-        _ => GeometryKind::Mixed,
-    };
-    Ok(Schema { columns, geometry })
-}
-
-fn merge_kinds(old: ColumnKind, new: ColumnKind) -> Option<ColumnKind> {
-    use ColumnKind::{Integer, Number};
-    match (old, new) {
-        (a, b) if a == b => Some(a),
-        (Integer, Number) | (Number, Integer) => Some(Number),
-        _ => None,
-    }
-}
-
-/// Puts a feature's values in the order and kinds of `merged`.
-fn widen(feature: &mut Feature, own: &Schema, merged: &Schema) -> Result<(), Error> {
-    if feature.values.len() != own.columns.len() {
-        return Err(Error::Refused(format!(
-            "feature {}: it has {} values for {} columns",
-            feature.id,
-            feature.values.len(),
-            own.columns.len()
-        )));
-    }
-    let mut values = vec![Value::Null; merged.columns.len()];
-    let given = std::mem::take(&mut feature.values);
-    for (Column { name, .. }, value) in own.columns.iter().zip(given) {
-        if let Some(place) = merged.position(name) {
-            values[place] = match (value, merged.columns[place].kind) {
-                (Value::Integer(n), ColumnKind::Number) => Value::Number(n as f64),
-                (value, _) => value,
-            };
-        }
-    }
-    feature.values = values;
-    Ok(())
 }

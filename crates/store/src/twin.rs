@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Access, CollectionId, Schema};
+use jiff::Timestamp;
+use model::{Access, CollectionId};
 
-use crate::catalog::{Catalog, CollectionEntry, SegmentFiles, SurveyEntry};
-use crate::files::{FileRef, Mapped, Stamp};
-use crate::heights::HeightMap;
-use crate::pyramids::OpenPyramid;
-use crate::segment::{Projection, Segment};
-use crate::{Error, Transaction, View};
+use crate::catalog::Catalog;
+use crate::database::{Database, Reading, Stamps, State};
+use crate::edits::Queue;
+use crate::open::{BaseCollection, OpenCollection, OpenError, OpenSurvey};
+use crate::{Error, Transaction, View, files, log};
 
 /// How often a snapshot is tried anew because a writer has unlinked a file between
 /// the reading of the catalog and the opening of the file. Each try needs a commit to
@@ -26,8 +26,22 @@ pub struct Twin {
     dir: PathBuf,
     name: String,
     crs_code: String,
-    latest: Mutex<Option<(Stamp, Arc<Snapshot>)>>,
+    latest: Mutex<Latest>,
+    /// Edits that wait to be committed.
+    pub(crate) queue: Queue,
 }
+
+/// What is known of the state that is live.
+#[derive(Debug)]
+struct Latest {
+    database: Database,
+    known: Option<(Stamps, Arc<Snapshot>)>,
+    /// States of before, as they were asked for, the last at the end.
+    earlier: Vec<Arc<Snapshot>>,
+}
+
+/// States of before that are kept, for those who page through one or ask for its tiles.
+const EARLIER_KEPT: usize = 4;
 
 impl Twin {
     /// Makes an empty twin whose coordinates are in the CRS called `crs_code`.
@@ -38,7 +52,7 @@ impl Twin {
     ///
     /// [`Error::Twin`] if it holds a twin; [`Error::Io`].
     pub fn create(dir: &Path, name: &str, crs_code: &str) -> Result<Twin, Error> {
-        if Catalog::path(dir).exists() {
+        if Database::path(dir).exists() {
             return Err(Error::Twin {
                 path: dir.to_owned(),
                 what: "already holds a twin: choose another folder".to_owned(),
@@ -55,7 +69,8 @@ impl Twin {
         // Made now, so that a change that is refused leaves the folder as it was.
         let lock = dir.join("lock");
         fs::File::create(&lock).map_err(Error::io(&lock))?;
-        catalog.replace(dir)?;
+        drop(Database::create(dir, &catalog)?);
+        files::sync_folder(dir)?;
         Twin::open(dir)
     }
 
@@ -66,18 +81,24 @@ impl Twin {
     /// [`Error::Twin`] if the folder holds none; [`Error::Corrupt`] if its catalog is
     /// damaged; [`Error::Io`].
     pub fn open(dir: &Path) -> Result<Twin, Error> {
-        if !Catalog::path(dir).exists() {
+        if !Database::path(dir).exists() {
             return Err(Error::Twin {
                 path: dir.to_owned(),
                 what: "holds no twin: make one with `tvilling init`".to_owned(),
             });
         }
-        let catalog = Catalog::read(dir)?;
+        let database = Database::open(dir)?;
+        let catalog = database.catalog()?;
         Ok(Twin {
             dir: dir.to_owned(),
             name: catalog.name,
             crs_code: catalog.crs_code,
-            latest: Mutex::new(None),
+            latest: Mutex::new(Latest {
+                database,
+                known: None,
+                earlier: Vec::new(),
+            }),
+            queue: Queue::default(),
         })
     }
 
@@ -96,9 +117,9 @@ impl Twin {
         &self.crs_code
     }
 
-    /// Returns what is live now; the same snapshot while the catalog has not changed.
+    /// Returns what is live now; the same snapshot while nothing has changed.
     ///
-    /// Costs a look at the catalog's file status if nothing has changed. A damaged file
+    /// Costs a look at the status of two files if nothing has changed. A damaged file
     /// of one collection does not keep the others from being read: it gives its error
     /// when it is asked for.
     ///
@@ -106,33 +127,70 @@ impl Twin {
     ///
     /// [`Error::Corrupt`] if the catalog is damaged; [`Error::Io`].
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
-        let path = Catalog::path(&self.dir);
-        // Nothing is left half done when a thread panics with the lock held.
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tries = 0;
-        loop {
-            // Taken before the catalog is read: if it changes in between, the next call sees it.
-            let stamp = Stamp::of(&path)?;
-            let before = match &*latest {
-                Some((known, snapshot)) if stamp.is_surely(known) => {
-                    return Ok(Arc::clone(snapshot));
-                }
-                Some((_, snapshot)) => Some(Arc::clone(snapshot)),
-                None => None,
-            };
-            let catalog = Catalog::read(&self.dir)?;
-            tries += 1;
-            let snapshot = match before {
-                Some(before) if before.is_of(&catalog) => before,
-                before => Arc::new(Snapshot::open(&self.dir, catalog, before.as_deref())),
-            };
-            let replaced = || Ok::<_, Error>(!Stamp::of(&path)?.looks_like(&stamp));
-            if snapshot.lacks_a_file() && tries < OPEN_TRIES_MAX && replaced()? {
-                continue;
+        let mut latest = self.latest();
+        // Taken before the catalog is read: if it changes in between, the next call sees it.
+        let stamps = Stamps::of(&self.dir)?;
+        let before = latest.known.clone();
+        if let Some((known, snapshot)) = &before {
+            if stamps.are_surely(known) {
+                return Ok(Arc::clone(snapshot));
             }
-            *latest = Some((stamp, Arc::clone(&snapshot)));
-            return Ok(snapshot);
+            if stamps.are_of_another_file(known) {
+                latest.database = Database::open(&self.dir)?;
+            }
         }
+        let before = before.map(|(_, snapshot)| snapshot);
+        let snapshot = Snapshot::read(&self.dir, &mut latest.database, before.as_ref())?;
+        latest.known = Some((stamps, Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+
+    /// Returns what the twin knew at a moment, of collections of features; surveys are
+    /// those of now.
+    ///
+    /// Costs memory for each feature that has changed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the catalog is damaged; [`Error::Io`].
+    pub fn snapshot_as_of(&self, at: Timestamp) -> Result<Arc<Snapshot>, Error> {
+        let now = self.snapshot()?;
+        let mut latest = self.latest();
+        let reading = latest.database.read()?;
+        let number = log::last_change_at(&reading, at)?;
+        if number >= now.version() {
+            return Ok(now);
+        }
+        drop(reading);
+        let wanted =
+            |known: &Arc<Snapshot>| known.as_of == Some(number) && known.version() == now.version();
+        if let Some(place) = latest.earlier.iter().position(wanted) {
+            let known = latest.earlier.remove(place);
+            latest.earlier.push(Arc::clone(&known));
+            return Ok(known);
+        }
+        let earlier = Arc::new(now.at_change(number, &latest.database.read()?)?);
+        if latest.earlier.len() >= EARLIER_KEPT {
+            latest.earlier.remove(0);
+        }
+        latest.earlier.push(Arc::clone(&earlier));
+        Ok(earlier)
+    }
+
+    /// Lets readers see a state that has just been committed.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        let mut latest = self.latest();
+        // The stamps are of before: the next reader looks whether others committed, too.
+        if let Some((_, known)) = &mut latest.known
+            && known.version() < snapshot.version()
+        {
+            *known = snapshot;
+        }
+    }
+
+    /// Nothing is left half done when a thread panics with the lock held.
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a change. There is one writer at a time; a second is refused.
@@ -143,7 +201,7 @@ impl Twin {
     ///
     /// [`Error::Twin`] if another process or thread is writing; [`Error::Io`].
     pub fn begin(&self) -> Result<Transaction, Error> {
-        Transaction::begin(&self.dir)
+        Transaction::begin(self)
     }
 }
 
@@ -152,7 +210,10 @@ impl Twin {
 /// It holds its files open: they stay readable after a later commit unlinks them.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(crate) generation: u64,
+    pub(crate) dir: PathBuf,
+    pub(crate) state: State,
+    /// The change that it was asked as of, if it is not what is live.
+    pub(crate) as_of: Option<u64>,
     pub(crate) crs_code: String,
     pub(crate) collections: BTreeMap<CollectionId, Arc<OpenCollection>>,
     pub(crate) surveys: BTreeMap<CollectionId, Arc<OpenSurvey>>,
@@ -161,7 +222,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Which state of the twin this is; grows with every commit.
     pub fn version(&self) -> u64 {
-        self.generation
+        self.state.version()
     }
 
     /// Returns what a caller with this access sees.
@@ -169,32 +230,60 @@ impl Snapshot {
         View::new(Arc::clone(self), access)
     }
 
-    /// Whether it is what this catalog says, with every file open.
-    fn is_of(&self, catalog: &Catalog) -> bool {
-        let collections = self.collections.values().map(|open| &open.entry);
-        let surveys = self.surveys.values().map(|open| &open.entry);
-        self.generation == catalog.generation
-            && self.errors().next().is_none()
-            && collections.eq(catalog.collections.values())
-            && surveys.eq(catalog.surveys.values())
+    /// Reads what is live; `before`, if nothing has changed since.
+    pub(crate) fn read(
+        dir: &Path,
+        database: &mut Database,
+        before: Option<&Arc<Snapshot>>,
+    ) -> Result<Arc<Snapshot>, Error> {
+        let mut tries = 0;
+        loop {
+            let reading = database.read()?;
+            let state = reading.state()?;
+            if let Some(before) = before
+                && before.state == state
+                && before.errors().next().is_none()
+            {
+                return Ok(Arc::clone(before));
+            }
+            let snapshot = Snapshot::open(dir, &reading, before.map(Arc::as_ref))?;
+            drop(reading);
+            tries += 1;
+            if snapshot.lacks_a_file() && tries < OPEN_TRIES_MAX && database.state()? != state {
+                continue;
+            }
+            return Ok(Arc::new(snapshot));
+        }
     }
 
-    /// Opens every file of a catalog, but for those that `before` has open.
-    fn open(dir: &Path, catalog: Catalog, before: Option<&Snapshot>) -> Snapshot {
+    /// Opens every file of the catalog, but for those that `before` has open, and reads what
+    /// has changed since.
+    fn open(
+        dir: &Path,
+        reading: &Reading<'_>,
+        before: Option<&Snapshot>,
+    ) -> Result<Snapshot, Error> {
+        let state = reading.state()?;
+        let same = before.filter(|before| before.state.generation == state.generation);
+        if let Some(same) = same.filter(|same| same.errors().next().is_none()) {
+            return same.with_later_changes(state, reading);
+        }
+        let catalog = reading.catalog()?;
         let crs_code: Arc<str> = catalog.crs_code.as_str().into();
-        let collections = catalog.collections.into_iter().map(|(id, entry)| {
+        let mut collections = BTreeMap::new();
+        for (id, entry) in catalog.collections {
             let before = before.and_then(|before| before.collections.get(&id));
-            let open = match before {
-                Some(before) if before.entry == entry && before.errors().is_empty() => {
-                    Arc::clone(before)
-                }
+            let base = before.map(|before| &before.base);
+            let base = match base {
+                Some(base) if base.entry == entry && base.errors().is_empty() => Arc::clone(base),
                 _ => {
-                    let before = before.map(Arc::as_ref);
-                    Arc::new(OpenCollection::open(dir, &crs_code, entry, before))
+                    let base = base.map(Arc::as_ref);
+                    Arc::new(BaseCollection::open(dir, &crs_code, entry, base))
                 }
             };
-            (id, open)
-        });
+            let open = Arc::new(OpenCollection::unchanged(base));
+            collections.insert(id.clone(), with_later_changes(&id, open, reading)?);
+        }
         let surveys = catalog.surveys.into_iter().map(|(id, entry)| {
             let before = before.and_then(|before| before.surveys.get(&id));
             let open = match before {
@@ -205,12 +294,57 @@ impl Snapshot {
             };
             (id, open)
         });
-        Snapshot {
-            generation: catalog.generation,
+        Ok(Snapshot {
+            dir: dir.to_owned(),
+            state,
+            as_of: None,
             crs_code: catalog.crs_code,
-            collections: collections.collect(),
             surveys: surveys.collect(),
+            collections,
+        })
+    }
+
+    /// The same files with what has changed since.
+    fn with_later_changes(&self, state: State, reading: &Reading<'_>) -> Result<Snapshot, Error> {
+        let mut collections = BTreeMap::new();
+        for (id, open) in &self.collections {
+            let open = with_later_changes(id, Arc::clone(open), reading)?;
+            collections.insert(id.clone(), open);
         }
+        Ok(self.with(state, collections))
+    }
+
+    /// The same with other collections.
+    pub(crate) fn with(
+        &self,
+        state: State,
+        collections: BTreeMap<CollectionId, Arc<OpenCollection>>,
+    ) -> Snapshot {
+        Snapshot {
+            dir: self.dir.clone(),
+            state,
+            as_of: self.as_of,
+            crs_code: self.crs_code.clone(),
+            collections,
+            surveys: self.surveys.clone(),
+        }
+    }
+
+    /// What the twin knew after a change that is not the last.
+    fn at_change(&self, number: u64, reading: &Reading<'_>) -> Result<Snapshot, Error> {
+        let mut collections = BTreeMap::new();
+        for (id, open) in &self.collections {
+            // What came later was not there.
+            if open.base.entry.since > number {
+                continue;
+            }
+            let open = open.at_change(id, number, reading)?;
+            collections.insert(id.clone(), open);
+        }
+        Ok(Snapshot {
+            as_of: Some(number),
+            ..self.with(self.state, collections)
+        })
     }
 
     /// Whether a file that the catalog names was not there.
@@ -226,177 +360,24 @@ impl Snapshot {
     }
 }
 
-/// A collection with its files.
-#[derive(Debug)]
-pub(crate) struct OpenCollection {
-    pub(crate) crs_code: Arc<str>,
-    pub(crate) entry: CollectionEntry,
-    pub(crate) segments: Result<Vec<OpenSegment>, OpenError>,
-    /// By name of tile matrix set.
-    pub(crate) pyramids: BTreeMap<String, Arc<OpenPyramid>>,
-    pub(crate) report: Result<Mapped, OpenError>,
-}
-
-#[derive(Debug)]
-pub(crate) struct OpenSegment {
-    /// As the catalog names them; none of one that it does not know.
-    files: Option<SegmentFiles>,
-    pub(crate) segment: Arc<Segment>,
-    pub(crate) projection: Projection,
-}
-
-impl OpenSegment {
-    /// A segment that the catalog does not know.
-    pub(crate) fn of(segment: Segment, schema: &Schema) -> Result<OpenSegment, Error> {
-        Ok(OpenSegment {
-            files: None,
-            projection: segment.project(schema)?,
-            segment: Arc::new(segment),
-        })
+/// A collection with what has changed since it was read.
+fn with_later_changes(
+    id: &CollectionId,
+    open: Arc<OpenCollection>,
+    reading: &Reading<'_>,
+) -> Result<Arc<OpenCollection>, Error> {
+    let known = open.base.entry.folded.max(open.overlay.last_change);
+    if reading.state()?.last_change <= known {
+        return Ok(open);
     }
-}
-
-impl OpenCollection {
-    fn open(
-        dir: &Path,
-        crs_code: &Arc<str>,
-        entry: CollectionEntry,
-        before: Option<&OpenCollection>,
-    ) -> OpenCollection {
-        let known = before.and_then(|before| before.segments.as_ref().ok());
-        let segments = entry.segments.iter().map(|files| {
-            let known = known
-                .and_then(|known| known.iter().find(|open| open.files.as_ref() == Some(files)));
-            let segment = match known {
-                Some(open) => Arc::clone(&open.segment),
-                None => Arc::new(open_segment(dir, files)?),
-            };
-            Ok(OpenSegment {
-                files: Some(files.clone()),
-                projection: segment.project(&entry.meta.schema)?,
-                segment,
-            })
-        });
-        let segments: Result<_, Error> = segments.collect();
-        let pyramids = entry.pyramids.iter().map(|(tms, pyramid)| {
-            let known = before.and_then(|before| before.pyramids.get(tms));
-            let known = known.filter(|open| open.entry == *pyramid && open.archive.is_ok());
-            let open = || Arc::new(OpenPyramid::open(dir, pyramid.clone()));
-            (tms.clone(), known.map_or_else(open, Arc::clone))
-        });
-        OpenCollection {
-            pyramids: pyramids.collect(),
-            crs_code: Arc::clone(crs_code),
-            segments: segments.map_err(OpenError::from),
-            report: entry.report.map(dir).map_err(OpenError::from),
-            entry,
-        }
-    }
-
-    /// Its segments, or why they could not be opened.
-    pub(crate) fn segments(&self) -> Result<&[OpenSegment], Error> {
-        match &self.segments {
-            Ok(segments) => Ok(segments),
-            Err(error) => Err(error.to_error()),
-        }
-    }
-
-    fn errors(&self) -> Vec<&OpenError> {
-        let both = [self.segments.as_ref().err(), self.report.as_ref().err()];
-        let pyramids = self.pyramids.values();
-        let pyramids = pyramids.filter_map(|pyramid| pyramid.archive.as_ref().err());
-        both.into_iter().flatten().chain(pyramids).collect()
-    }
-}
-
-pub(crate) fn open_segment(dir: &Path, files: &SegmentFiles) -> Result<Segment, Error> {
-    let map = |file: &Option<FileRef>| file.as_ref().map(|file| file.map(dir)).transpose();
-    Segment::open(map(&files.places)?, map(&files.rows)?, files.ids.map(dir)?)
-}
-
-/// A survey with its files.
-#[derive(Debug)]
-pub(crate) struct OpenSurvey {
-    pub(crate) crs_code: Arc<str>,
-    pub(crate) entry: SurveyEntry,
-    pub(crate) points: Result<Mapped, OpenError>,
-    pub(crate) terrain: Result<HeightMap, OpenError>,
-    pub(crate) surface: Result<HeightMap, OpenError>,
-    pub(crate) distance: Result<HeightMap, OpenError>,
-    pub(crate) report: Result<Mapped, OpenError>,
-}
-
-impl OpenSurvey {
-    fn open(dir: &Path, crs_code: &Arc<str>, entry: SurveyEntry) -> OpenSurvey {
-        let heights = |file: &FileRef| {
-            let opened = file.map(dir).and_then(HeightMap::open);
-            opened.map_err(OpenError::from)
-        };
-        OpenSurvey {
-            crs_code: Arc::clone(crs_code),
-            points: entry.points.map(dir).map_err(OpenError::from),
-            terrain: heights(&entry.terrain),
-            surface: heights(&entry.surface),
-            distance: heights(&entry.distance),
-            report: entry.report.map(dir).map_err(OpenError::from),
-            entry,
-        }
-    }
-
-    fn errors(&self) -> Vec<&OpenError> {
-        let heights = [&self.terrain, &self.surface, &self.distance];
-        let heights = heights
-            .into_iter()
-            .filter_map(|opened| opened.as_ref().err());
-        let others = [&self.points, &self.report];
-        let others = others
-            .into_iter()
-            .filter_map(|opened| opened.as_ref().err());
-        heights.chain(others).collect()
-    }
-}
-
-/// Why a file could not be opened, to be told as often as it is asked for.
-#[derive(Debug, Clone)]
-pub(crate) enum OpenError {
-    Io {
-        path: PathBuf,
-        kind: io::ErrorKind,
-        what: String,
-    },
-    Other {
-        path: PathBuf,
-        what: String,
-    },
-}
-
-impl OpenError {
-    pub(crate) fn to_error(&self) -> Error {
-        match self.clone() {
-            OpenError::Io { path, kind, what } => Error::Io {
-                path,
-                source: io::Error::new(kind, what),
-            },
-            OpenError::Other { path, what } => Error::Corrupt { path, what },
-        }
-    }
-}
-
-impl From<Error> for OpenError {
-    fn from(error: Error) -> OpenError {
-        match error {
-            Error::Io { path, source } => OpenError::Io {
-                path,
-                kind: source.kind(),
-                what: source.to_string(),
-            },
-            Error::Corrupt { path, what } | Error::Twin { path, what } => {
-                OpenError::Other { path, what }
-            }
-            Error::Refused(what) => OpenError::Other {
-                path: PathBuf::new(),
-                what,
-            },
-        }
-    }
+    let Some(number) = log::number_of(reading, id)? else {
+        return Ok(open);
+    };
+    let versions = log::versions_since(reading, number, known, &open.meta.schema)?;
+    let edited = open.edited(versions);
+    Ok(if edited.is_empty() {
+        open
+    } else {
+        Arc::new(open.with(edited))
+    })
 }

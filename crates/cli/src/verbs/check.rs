@@ -12,6 +12,7 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
         "whole": report.problems.is_empty(),
         "files": report.files,
         "features": report.features,
+        "versions": report.versions,
         "tiles": report.tiles,
         "problems": report.problems,
         "unreferenced": report.unreferenced,
@@ -22,6 +23,9 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     );
     if report.tiles > 0 {
         text += &format!("{} tiles of pyramids inflated\n", report.tiles);
+    }
+    if report.versions > 0 {
+        text += &format!("{} versions of features read\n", report.versions);
     }
     for path in &report.unreferenced {
         text += &format!("{}: nothing refers to it; harmless\n", path.display());

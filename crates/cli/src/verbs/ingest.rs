@@ -11,10 +11,15 @@ use ingest::{
 use jiff::Timestamp;
 use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
-use store::{HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction, Twin};
+use store::{
+    Differences, HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction, Twin,
+};
 
 use crate::arguments::Ingest;
 use crate::output;
+
+/// Who delivers, in the log of changes.
+const AUTHOR: &str = "tvilling ingest";
 
 /// ASPRS class of ground.
 const GROUND: u8 = 2;
@@ -25,10 +30,16 @@ const MIN_GROUND_SHARE: f64 = 0.05;
 
 pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
-    let mode = match (options.replace, options.append) {
-        (true, _) => PutMode::Replace,
-        (_, true) => PutMode::Append,
-        _ => PutMode::Create,
+    let mode = if options.replace {
+        PutMode::Replace
+    } else if options.append {
+        PutMode::Append
+    } else if options.sync {
+        PutMode::Sync {
+            removed_max_percent: options.max_removed,
+        }
+    } else {
+        PutMode::Create
     };
     let delivery = Delivery {
         sources: options.source,
@@ -115,15 +126,30 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
         data_origin: None,
     };
     let report = output::report_object(&layer.report);
-    let mut transaction = twin.begin()?;
-    transaction.put_features(
+    let mut transaction = twin.begin()?.by(AUTHOR);
+    let differences = transaction.put_features(
         collection,
         layer.features,
         delivery.mode,
         &report.to_string(),
     )?;
     transaction.commit()?;
-    Ok(result(delivery, "features", &layer.report, report))
+    let (mut object, text) = result(delivery, "features", &layer.report, report);
+    let Differences {
+        added,
+        changed,
+        removed,
+        unchanged,
+    } = differences;
+    object["differences"] = json!({
+        "added": added,
+        "changed": changed,
+        "removed": removed,
+        "unchanged": unchanged,
+    });
+    let sentence =
+        format!("{added} added, {changed} changed, {removed} removed, {unchanged} unchanged\n");
+    Ok((object, text + &sentence))
 }
 
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {

@@ -1,6 +1,9 @@
 //! One module for each verb.
 
+pub(crate) mod backup;
+pub(crate) mod changes;
 pub(crate) mod check;
+pub(crate) mod compact;
 pub(crate) mod contour;
 pub(crate) mod demo;
 pub(crate) mod export;

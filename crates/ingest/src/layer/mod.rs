@@ -459,16 +459,9 @@ fn keep_text_keys(
 
 /// Returns which geometries there are; a table if there is none.
 fn geometry_kind(features: &[Feature]) -> GeometryKind {
-    use geo_types::Geometry as G;
-    let kind = |geometry: &G<f64>| match geometry {
-        G::Point(_) | G::MultiPoint(_) => GeometryKind::Point,
-        G::Line(_) | G::LineString(_) | G::MultiLineString(_) => GeometryKind::Line,
-        G::Polygon(_) | G::MultiPolygon(_) | G::Rect(_) | G::Triangle(_) => GeometryKind::Polygon,
-        G::GeometryCollection(_) => GeometryKind::Mixed,
-    };
     features
         .iter()
-        .filter_map(|f| f.geometry.as_ref().map(kind))
+        .filter_map(|f| f.geometry.as_ref().map(GeometryKind::of))
         .reduce(|a, b| if a == b { a } else { GeometryKind::Mixed })
         .unwrap_or(GeometryKind::None)
 }

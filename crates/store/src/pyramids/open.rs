@@ -11,7 +11,7 @@ use super::Archive;
 use crate::Error;
 use crate::catalog::PyramidEntry;
 use crate::files::{Mapped, checksum};
-use crate::twin::OpenError;
+use crate::open::OpenError;
 
 /// A pyramid with its file.
 #[derive(Debug)]

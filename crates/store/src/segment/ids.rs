@@ -14,7 +14,7 @@ const MAGIC: [u8; 8] = *b"tvids\0\0\x01";
 const IN_ROWS: u64 = 1 << 63;
 
 /// Where a feature lies in its segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// In the file of features without geometry.
     pub(crate) in_rows: bool,

@@ -25,7 +25,7 @@ mod write;
 
 pub(crate) use ids::Position;
 pub(crate) use read::{Projection, Segment};
-pub(crate) use write::{Layer, write};
+pub(crate) use write::{Layer, checked, write};
 
 /// The first bytes of a FlatGeobuf file of version 3, patch level 0.
 const MAGIC: [u8; 8] = *b"fgb\x03fgb\0";

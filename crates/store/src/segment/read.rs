@@ -89,6 +89,27 @@ impl Segment {
         })
     }
 
+    /// The same for a schema of before: columns that it does not have are left out.
+    pub(crate) fn project_what_fits(&self, schema: &Schema) -> Projection {
+        let of = |file: &Option<FgbFile>| {
+            let columns = file.iter().flat_map(|file| file.columns.iter().enumerate());
+            let each = columns.map(|(i, (name, kind))| {
+                let place = if i == 0 { None } else { schema.position(name) };
+                let target = place.map(|place| Target {
+                    place,
+                    kind: schema.columns[place].kind,
+                });
+                (*kind, target)
+            });
+            each.collect()
+        };
+        Projection {
+            width: schema.columns.len(),
+            places: of(&self.places),
+            rows: of(&self.rows),
+        }
+    }
+
     /// Box around all geometries, as the header says.
     pub(crate) fn bounds(&self) -> Option<Bounds> {
         self.places.as_ref()?.bounds

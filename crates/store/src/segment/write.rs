@@ -1,5 +1,6 @@
 //! Writing a segment: sorted, packed, and the same bytes for the same features.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -139,15 +140,7 @@ fn sort(schema: &Schema, features: Vec<Feature>) -> Result<(Vec<Place>, Vec<Row>
             id,
             geometry,
             values,
-        } = feature;
-        let refused = |what: String| Error::Refused(format!("feature {id}: {what}"));
-        check_values(schema, &values).map_err(refused)?;
-        let geometry = match &geometry {
-            Some(geometry) => normalise(geometry)
-                .map_err(refused)?
-                .map(|g| g.into_owned()),
-            None => None,
-        };
+        } = checked(schema, feature)?;
         match geometry.as_ref().and_then(Bounds::of_geometry) {
             Some(bounds) => places.extend(geometry.map(|geometry| Place {
                 id,
@@ -174,6 +167,34 @@ fn sort(schema: &Schema, features: Vec<Feature>) -> Result<(Vec<Place>, Vec<Row>
         places.sort_by_cached_key(|place| (tree::hilbert_position(&place.bounds, &all), place.id));
     }
     Ok((places, rows))
+}
+
+/// Returns a feature as a segment has it, if it fits the schema and the limits.
+///
+/// # Errors
+///
+/// [`Error::Refused`] in a sentence that names the feature.
+pub(crate) fn checked(schema: &Schema, feature: Feature) -> Result<Feature, Error> {
+    let Feature {
+        id,
+        geometry,
+        values,
+    } = feature;
+    let refused = |what: String| Error::Refused(format!("feature {id}: {what}"));
+    check_values(schema, &values).map_err(refused)?;
+    let geometry = match geometry {
+        Some(geometry) => match normalise(&geometry).map_err(refused)? {
+            Some(Cow::Borrowed(_)) => Some(geometry),
+            Some(Cow::Owned(normal)) => Some(normal),
+            None => None,
+        },
+        None => None,
+    };
+    Ok(Feature {
+        id,
+        geometry,
+        values,
+    })
 }
 
 fn check_values(schema: &Schema, values: &[Value]) -> Result<(), String> {

@@ -43,6 +43,10 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(dir).unwrap().display().to_string();
+            // SQLite's notes on who reads and writes.
+            if name == "catalog-shm" {
+                continue;
+            }
             if path.is_dir() {
                 found.insert(name, Vec::new());
                 folders.push(path);

@@ -92,24 +92,35 @@ fn a_writer_killed_at_any_step_leaves_the_old_twin_or_the_new() {
         check_survivor(&half, &old, report.unreferenced.len());
     }
 
+    let ahead = |dir: &Path| fs::read(dir.join("catalog-wal")).unwrap();
+    let earlier = ahead(dir.path()).len();
     change.commit().unwrap();
-    let catalog = fs::read(dir.path().join("catalog")).unwrap();
-    // The new catalog is half written, or whole but not yet renamed.
-    for (name, written) in [("half", catalog.len() / 2), ("ready", catalog.len())] {
-        let unnamed = room.path().join(name);
-        copy(&staged, &unnamed);
-        fs::write(unnamed.join("catalog.next"), &catalog[..written]).unwrap();
-        check_survivor(&unnamed, &old, report.unreferenced.len() + 1);
+    let ahead = ahead(dir.path());
+    let frames = earlier..ahead.len();
+    assert!(frames.len() > 4096, "the commit is written ahead");
+    // The commit is written in part: the last frame is what makes it one.
+    let cuts = [
+        0,
+        1,
+        frames.len() / 2,
+        frames.len() - 4096,
+        frames.len() - 1,
+    ];
+    for (number, written) in cuts.into_iter().enumerate() {
+        let torn = room.path().join(format!("commit-{number}"));
+        copy(&staged, &torn);
+        fs::write(torn.join("catalog-wal"), &ahead[..earlier + written]).unwrap();
+        check_survivor(&torn, &old, report.unreferenced.len());
     }
-    // It is renamed, but what only the old one named is still there.
-    let renamed = room.path().join("renamed");
-    copy(&staged, &renamed);
-    fs::write(renamed.join("catalog"), &catalog).unwrap();
+    // It is whole, but what only the old catalog named is still there.
+    let committed = room.path().join("committed");
+    copy(&staged, &committed);
+    fs::write(committed.join("catalog-wal"), &ahead).unwrap();
     let old_files = fs::read_dir(before.join("collections/things"))
         .unwrap()
         .count();
     // One more for the points, which no survey was made of.
-    check_survivor(&renamed, &new, old_files + 1);
+    check_survivor(&committed, &new, old_files + 1);
     check_survivor(dir.path(), &new, 0);
 }
 

@@ -8,7 +8,7 @@ use model::{Access, Bounds, Feature, Value};
 use store::{Error, HeightKind, PutMode, Twin};
 
 use crate::common::{
-    EVERY_KIND, collection, empty_twin, every_value, id, numbered, put, put_survey, see,
+    EVERY_KIND, by_id, collection, empty_twin, every_value, id, numbered, put, put_survey, see,
 };
 
 /// Reads everything in every way, and returns the errors. Points, which take the longest,
@@ -84,8 +84,16 @@ fn make() -> (tempfile::TempDir, Vec<PathBuf>) {
 }
 
 /// Asserts that `check` tells of this file.
+///
+/// A database has room that nothing is written in: damage there is none, if all is read
+/// as before.
 fn check_names(dir: &Path, file: &Path, damage: &str) {
     let problems = store::check(dir).unwrap().problems;
+    if file.ends_with("catalog") && problems.is_empty() {
+        let twin = Twin::open(dir).unwrap();
+        assert_eq!(by_id(&see(&twin, "all")).len(), 20, "{damage}");
+        return;
+    }
     let name = file.display().to_string();
     assert!(
         problems.iter().any(|problem| problem.contains(&name)),
@@ -136,7 +144,13 @@ fn a_truncated_lengthened_or_missing_file_is_an_error_that_names_it() {
         for length in lengths {
             fs::write(file, &whole[..length.min(whole.len() - 1)]).unwrap();
             let errors = read_everything(dir.path(), file);
-            assert!(!errors.is_empty(), "{} cut to {length}", file.display());
+            // The last page of a database may end in room that nothing is written in.
+            let harmless = file.ends_with("catalog") && length == whole.len() - 1;
+            assert!(
+                harmless || !errors.is_empty(),
+                "{} cut to {length}",
+                file.display()
+            );
             check_names(dir.path(), file, &format!("cut to {length} bytes"));
         }
         fs::write(file, [&whole[..], b"more"].concat()).unwrap();
@@ -175,7 +189,9 @@ fn a_catalog_cannot_point_out_of_its_twin() {
     put(&twin, "things", numbered(0..3, 1), PutMode::Create);
     drop(twin);
     let path = dir.path().join("catalog");
-    let text = fs::read_to_string(&path).unwrap();
+    let catalog = rusqlite::Connection::open(&path).unwrap();
+    let ask = "SELECT content FROM catalog";
+    let text: String = catalog.query_row(ask, (), |row| row.get(0)).unwrap();
     for name in [
         "../../../etc/passwd",
         "/etc/passwd",
@@ -188,7 +204,10 @@ fn a_catalog_cannot_point_out_of_its_twin() {
         let rest = format!("\n{rest}");
         let sum = xxhash_rust::xxh3::xxh3_128(rest.as_bytes());
         let (start, _) = first.split_once("\"xxh3_128\"").unwrap();
-        fs::write(&path, format!("{start}\"xxh3_128\": \"{sum:032x}\",{rest}")).unwrap();
+        let text = format!("{start}\"xxh3_128\": \"{sum:032x}\",{rest}");
+        catalog
+            .execute("UPDATE catalog SET content = ?1", [text])
+            .unwrap();
         let error = Twin::open(dir.path()).unwrap_err().to_string();
         assert!(error.contains("is no file of a twin"), "{error}");
     }

@@ -6,6 +6,7 @@ mod changes;
 mod common;
 mod crashes;
 mod damage;
+mod edits;
 mod points;
 mod pyramids;
 mod rasters;
