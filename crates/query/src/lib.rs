@@ -9,10 +9,12 @@ pub mod heights;
 mod identify;
 pub mod profile;
 mod relations;
+mod shape;
 pub mod volume;
 
 pub use identify::identify;
 pub use relations::Relations;
+pub use shape::shape_in_twin;
 
 use model::{CollectionId, DataOrigin, Feature, Source, VerticalDatum};
 

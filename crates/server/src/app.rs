@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use geodesy::{Crs, TileMatrixSet, Transform};
-use model::{Access, Bounds};
+use jiff::Timestamp;
+use model::{Access, Bounds, Role};
+use store::{EditError, EditOutcome, EditRequest};
 use tokio::sync::Semaphore;
 
 use crate::Settings;
 use crate::cache::TileCache;
 use crate::class::Class;
+use crate::edits::Announcer;
 use crate::problem::Problem;
 
 /// Limits on what the server takes on at once.
@@ -74,6 +77,7 @@ struct Shared {
     /// By code of the other CRS, and box in the twin's: the box in that one.
     bounds_in_sets: Mutex<HashMap<String, BoundsKnown>>,
     tiles: TileCache,
+    announcer: Announcer,
     workers: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
 }
@@ -113,7 +117,7 @@ impl App {
     /// [`OpenError`] if the folder holds no twin that can be read.
     pub fn with_limits(dir: &Path, settings: Settings, limits: Limits) -> Result<App, OpenError> {
         let twin = store::Twin::open(dir)?;
-        twin.snapshot()?;
+        let announcer = Announcer::new(twin.snapshot()?.version());
         let twin_crs = Crs::from_code(twin.crs_code())?;
         let lonlat = Crs::from_code("CRS84")?;
         let public: BTreeSet<_> = settings
@@ -135,6 +139,7 @@ impl App {
             public: Access::Only(public),
             live: Mutex::default(),
             tiles: TileCache::new(limits.tile_cache_bytes),
+            announcer,
             workers: Arc::new(Semaphore::new(limits.workers.max(1))),
             in_flight: Arc::new(Semaphore::new(limits.requests)),
             limits,
@@ -159,6 +164,28 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn twin(&self) -> &store::Twin {
+        &self.0.twin
+    }
+
+    pub(crate) fn announcer(&self) -> &Announcer {
+        &self.0.announcer
+    }
+
+    /// Edits features, and tells those who listen.
+    pub(crate) fn edit(&self, request: EditRequest) -> Result<EditOutcome, EditError> {
+        let outcome = self.0.twin.edit(request)?;
+        self.0.announcer.edited(self, &outcome);
+        Ok(outcome)
+    }
+
+    /// Takes a change back, and tells those who listen.
+    pub(crate) fn undo(&self, number: u64, who: &str) -> Result<EditOutcome, EditError> {
+        let outcome = self.0.twin.undo(number, who)?;
+        self.0.announcer.edited(self, &outcome);
+        Ok(outcome)
     }
 
     pub(crate) fn tiles(&self) -> &TileCache {
@@ -264,14 +291,28 @@ impl App {
         })
     }
 
+    /// What callers of this class see of what the twin knew at a moment. May read much.
+    pub(crate) fn view_as_of(
+        &self,
+        class: Class,
+        at: Timestamp,
+    ) -> Result<Arc<store::View>, Problem> {
+        let access = match class {
+            Class::Public => self.0.public.clone(),
+            Class::Staff => Access::Everything,
+        };
+        Ok(Arc::new(self.0.twin.snapshot_as_of(at)?.view(access)))
+    }
+
     /// Whether the newest state of the twin can be read.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.twin.snapshot().is_ok()
     }
 
-    /// Whether `key` is one that the twin has given out and not revoked.
-    pub(crate) fn knows_key(&self, key: &str) -> bool {
-        self.0.keys.verify(key).is_some()
+    /// Whose key this is and what they may do, if the twin has given it out and not revoked
+    /// it.
+    pub(crate) fn holder_of(&self, key: &str) -> Option<(String, Role)> {
+        self.0.keys.verify(key)
     }
 
     /// Runs `work` on a thread of its own, when one of [`Limits::workers`] is free.

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use jiff::Timestamp;
+use model::Role;
 use store::{CollectionView, SurveyView, View};
 
 use crate::app::App;
 use crate::class::Class;
 use crate::content::{Asked, Caching, Content};
 use crate::links::Base;
+use crate::params::instant;
 use crate::problem::Problem;
 use crate::tiles::{MLT, MVT};
 
 /// Who asks, what they may see, and how they want it.
+#[derive(Clone)]
 pub(crate) struct Caller {
     /// What they may see: the only way to read the twin.
     pub(crate) view: Arc<View>,
@@ -26,9 +30,58 @@ pub(crate) struct Caller {
     asked: Asked,
     wants_html: bool,
     wants_mlt: bool,
+    /// Name and role of the key, if one was shown.
+    holder: Option<(String, Role)>,
+}
+
+/// Who may edit.
+#[derive(Debug, Clone)]
+pub(crate) struct Author {
+    /// The name of the key.
+    pub(crate) name: String,
+    /// Who sees the same.
+    pub(crate) class: Class,
 }
 
 impl Caller {
+    /// Whether a key was shown.
+    pub(crate) fn is_staff(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// Refuses those without a key.
+    pub(crate) fn needs_key(&self) -> Result<(), Problem> {
+        if self.is_staff() {
+            Ok(())
+        } else {
+            Err(Problem::key_needed())
+        }
+    }
+
+    /// The caller as one who may edit.
+    pub(crate) fn author(&self) -> Result<Author, Problem> {
+        match &self.holder {
+            None => Err(Problem::key_needed()),
+            Some((name, Role::Editor | Role::Admin)) => Ok(Author {
+                name: name.clone(),
+                class: self.class,
+            }),
+            Some((_, Role::Reader)) => Err(Problem::may_only_read()),
+        }
+    }
+
+    /// Answers with content that the caller's own request has made: also if it had the like.
+    pub(crate) async fn answer_anew(
+        &self,
+        content: Content,
+        caching: Caching,
+    ) -> Result<Response, Problem> {
+        self.asked
+            .without_conditions()
+            .answer(content, caching)
+            .await
+    }
+
     /// Answers with the content, or with 304 if the caller has it.
     pub(crate) async fn answer(
         &self,
@@ -84,9 +137,21 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, Problem> {
-        let class = class_of(app, &parts.headers)?;
+        let holder = holder_of(app, &parts.headers)?;
+        let class = match holder {
+            Some(_) => Class::Staff,
+            None => Class::Public,
+        };
+        let view = match as_of(parts)? {
+            None => app.view(class)?,
+            Some(at) => {
+                let own = app.clone();
+                app.compute(move || own.view_as_of(class, at)).await?
+            }
+        };
         Ok(Caller {
-            view: app.view(class)?,
+            view,
+            holder,
             class,
             base: Base::of_request(
                 app.settings().public_url.as_deref(),
@@ -102,10 +167,10 @@ impl FromRequestParts<App> for Caller {
 
 /// A key that is not valid is refused rather than taken for no key: a member of staff
 /// whose key was revoked should learn it, not wonder where the layers went.
-fn class_of(app: &App, headers: &HeaderMap) -> Result<Class, Problem> {
+fn holder_of(app: &App, headers: &HeaderMap) -> Result<Option<(String, Role)>, Problem> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let Some(authorization) = given.next() else {
-        return Ok(Class::Public);
+        return Ok(None);
     };
     let key = authorization
         .to_str()
@@ -115,10 +180,23 @@ fn class_of(app: &App, headers: &HeaderMap) -> Result<Class, Problem> {
         .map(|(_, key)| key.trim())
         .filter(|key| !key.is_empty() && given.next().is_none())
         .ok_or_else(Problem::bad_key)?;
-    if app.knows_key(key) {
-        Ok(Class::Staff)
-    } else {
-        Err(Problem::bad_key())
+    app.holder_of(key).map(Some).ok_or_else(Problem::bad_key)
+}
+
+/// The moment that the parameter `asof` names: what the twin knew then is what there is.
+/// Routes that do not take the parameter refuse it by themselves.
+fn as_of(parts: &Parts) -> Result<Option<Timestamp>, Problem> {
+    const NAME: &str = "asof=";
+    let query = parts.uri.query().unwrap_or_default();
+    if !query.split('&').any(|pair| pair.starts_with(NAME)) {
+        return Ok(None);
+    }
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    let pairs = pairs.map_or_else(|_| Vec::new(), |pairs| pairs.0);
+    let mut given = pairs.into_iter().filter(|(name, _)| name == "asof");
+    match given.next() {
+        None => Ok(None),
+        Some((_, text)) => instant("asof", &text).map(Some),
     }
 }
 

@@ -104,6 +104,11 @@ impl Content {
         }
     }
 
+    /// The same under another name: equal contents of its address have equal tags.
+    pub(crate) fn tagged(self, tag: u128) -> Content {
+        Content { tag, ..self }
+    }
+
     /// Returns an answer of JSON.
     pub(crate) fn json(value: &impl serde::Serialize) -> Content {
         Content::json_as("application/json", value)
@@ -172,6 +177,14 @@ impl Asked {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
             private: headers.contains_key(header::AUTHORIZATION),
+        }
+    }
+
+    /// The same of a caller who has nothing.
+    pub(crate) fn without_conditions(&self) -> Asked {
+        Asked {
+            has: None,
+            ..self.clone()
         }
     }
 
@@ -252,6 +265,16 @@ impl Asked {
             .insert(header::CACHE_CONTROL, self.cache_control(caching));
         response
     }
+}
+
+/// The tags that a list of strong ETags of ours names, however they were compressed. Weak
+/// ones name nothing (RFC 9110, 13.1.1).
+pub(crate) fn tags_of(list: &str) -> impl Iterator<Item = u128> + '_ {
+    list.split(',').filter_map(|etag| {
+        let opaque = etag.trim().strip_prefix('"')?.strip_suffix('"')?;
+        let digits = opaque.strip_suffix("-gz").unwrap_or(opaque);
+        u128::from_str_radix(digits, 16).ok()
+    })
 }
 
 async fn body_of(content: &Content, gzip: bool) -> Result<Bytes, Problem> {

@@ -57,7 +57,6 @@ pub(crate) async fn identify(
     let parameters = parameters.only(&IDENTIFY_PARAMETERS)?;
     parameters.format(&["json"])?;
     parameters.refuse("datetime")?;
-    parameters.refuse("asof")?;
     let (at, lonlat) = place_of(&app, &parameters)?;
     let click = Click {
         at,

@@ -14,14 +14,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use crate::app::App;
+use crate::edits::MAX_BODY;
 use crate::operation;
 use crate::problem::Problem;
 
 /// Longest path and query. The longest honest one names every collection of a tile.
 const LONGEST_ADDRESS: usize = 8 << 10;
 
-/// Longest polygon that somebody may ask about; no other route reads a body.
-const LARGEST_BODY: usize = 64 << 10;
+/// Longest polygon that somebody may ask about. Edits may be larger.
+const LARGEST_QUESTION: usize = 64 << 10;
 
 /// What browsers may load into our page: only what comes from here, and the worker that
 /// MapLibre makes out of its own code.
@@ -30,11 +31,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
     worker-src 'self' blob:; child-src 'self' blob:; object-src 'none'; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'self'";
 
-const EXPOSED_HEADERS: &str =
-    "ETag, Content-Length, Content-Range, Retry-After, Tvilling-Sacrifices, X-Request-Id";
+const EXPOSED_HEADERS: &str = "ETag, Content-Length, Content-Range, Location, Retry-After, Tvilling-Change, \
+     Tvilling-Sacrifices, X-Request-Id";
 
 /// What may be asked with which method is told by 405.
-const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Headers of most answers: a map that grows costs more than one that is large enough.
 pub(crate) const HEADERS: usize = 16;
@@ -148,7 +149,8 @@ fn options() -> Response {
         (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Accept, Content-Type, If-None-Match, If-Range, Range",
+            "Authorization, Accept, Content-Crs, Content-Type, If-Match, If-None-Match, If-Range, \
+             Last-Event-ID, Range",
         ),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ] {
@@ -228,8 +230,18 @@ async fn limit(app: &App, request: Request, next: Next) -> Response {
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY) {
-        return Problem::too_large("The request has a body of more than 64 KiB.").into_response();
+    let path = request.uri().path();
+    let is_edit = path.starts_with("/collections/") || path == "/transactions";
+    let (largest, sentence) = if is_edit {
+        (MAX_BODY, "The request has a body of more than 8 MiB.")
+    } else {
+        (
+            LARGEST_QUESTION,
+            "The request has a body of more than 64 KiB.",
+        )
+    };
+    if announced.is_some_and(|length| length > largest) {
+        return Problem::too_large(sentence).into_response();
     }
     // Bodies are whole in memory, so that a request is over once it is answered; but for
     // files of surveys, which are read piece by piece and cost a piece each.

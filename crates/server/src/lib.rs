@@ -2,7 +2,7 @@
 //!
 //! Read it in this order: `router` lists every route, `caller` turns a caller into a
 //! view, `problem` turns failures into documents, `content` turns bytes into answers.
-//! Each family of protocols has its own place: `features`, `tiles` (vector), `surveys`
+//! Each family of protocols has its own place: `features`, `edits`, `tiles` (vector), `surveys`
 //! (heights, rasters, points), `identify`, `styles`, `page`, `operation`. What happens
 //! around every request is in `layers`, the short way to hot tiles in `shortcut`, and
 //! connections are in `serve`. Geometry is for other crates.
@@ -13,6 +13,7 @@ mod caller;
 mod catalogue;
 mod class;
 mod content;
+mod edits;
 mod features;
 mod geojson;
 mod identify;

@@ -7,6 +7,9 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use geodesy::Crs;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use crate::problem::Problem;
 
@@ -113,6 +116,11 @@ impl Checked {
         }
     }
 
+    /// The moment that a parameter names, if it was given.
+    pub(crate) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        self.text(name).map(|text| instant(name, text)).transpose()
+    }
+
     /// Refuses an `f` that is none of `formats`.
     pub(crate) fn format(&self, formats: &'static [&'static str]) -> Result<Option<&str>, Problem> {
         match self.text("f") {
@@ -122,6 +130,24 @@ impl Checked {
             f => Ok(f),
         }
     }
+}
+
+/// How a moment is written.
+pub(crate) const INSTANT: &str =
+    "an instant such as 2026-11-22T08:00:00Z, or a day such as 2026-11-22 for the end of it";
+
+/// Reads a moment: an instant with its offset from UTC (RFC 3339), or a day for its last
+/// moment in UTC.
+pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    // A plus sign that nobody escaped comes as a blank.
+    let written = text.replace(' ', "+");
+    let of_day = || {
+        let day: Date = written.parse().ok()?;
+        let next = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
+        next.timestamp().checked_sub(1.nanosecond()).ok()
+    };
+    let read = written.parse().ok().or_else(of_day);
+    read.ok_or_else(|| Problem::bad_parameter(name, text, INSTANT))
 }
 
 /// The parameters of a page that comes in JSON only.

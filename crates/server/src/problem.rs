@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use store::EditError;
 
 /// Longest piece of a request that a problem repeats, in characters.
 const LONGEST_QUOTE: usize = 100;
@@ -148,6 +149,55 @@ impl Problem {
         )
     }
 
+    /// There is no key, and without one nobody may do this.
+    pub(crate) fn key_needed() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "key-needed",
+            "This is for staff. Send a key as \"Authorization: Bearer KEY\".",
+        )
+    }
+
+    /// The key is good, but not for this.
+    pub(crate) fn may_only_read() -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "may-only-read",
+            "The key may read, but not edit: ask the operator for one of role editor.",
+        )
+    }
+
+    /// The body says something that cannot be done; why, in sentences.
+    pub(crate) fn unprocessable(reasons: Vec<String>) -> Problem {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unprocessable",
+            reasons.join(" "),
+        )
+    }
+
+    /// The feature is not what the caller takes it for.
+    pub(crate) fn changed_meanwhile() -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "The feature has changed since it was read: read it again, and decide then.",
+        )
+    }
+
+    /// The body is of a kind that is not read here.
+    pub(crate) fn unsupported_type(given: &str, known: &[&str]) -> Problem {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-type",
+            format!(
+                "A body of type {} is not read here: send {}.",
+                quote(given),
+                known.join(" or ")
+            ),
+        )
+    }
+
     /// The page exists, but not for this method.
     pub(crate) fn method_not_allowed(method: &str) -> Problem {
         Problem::new(
@@ -215,6 +265,29 @@ impl Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Problem {
         Problem::internal(&error)
+    }
+}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Problem {
+        match error {
+            EditError::NoCollection(id) => Problem::no_collection(id.as_str()),
+            EditError::NoFeature { collection, id } => Problem::not_found(
+                "feature",
+                &id.to_string(),
+                &format!("/collections/{collection}/items lists those there are."),
+            ),
+            EditError::Exists { collection, id } => Problem::new(
+                StatusCode::CONFLICT,
+                "exists",
+                format!(
+                    "Collection {collection} has a feature {id} already: replace or update it."
+                ),
+            ),
+            EditError::Changed { .. } => Problem::changed_meanwhile(),
+            EditError::Refused(what) => Problem::unprocessable(vec![format!("{what}.")]),
+            EditError::Store(error) => error.into(),
+        }
     }
 }
 

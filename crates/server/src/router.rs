@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use store::HeightKind;
 
 use crate::app::App;
@@ -15,20 +15,39 @@ use crate::surveys::{
     difference_tiles, downloads, place, point_tiles, profile, quantized_mesh, raster_tiles, volume,
 };
 use crate::tiles::TilesetKind;
-use crate::{features, identify, layers, operation, page, styles, tiles};
+use crate::{edits, features, identify, layers, operation, page, styles, tiles};
 
 /// Every path that there is, and who answers it.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
-        // OGC API – Common (19-072) and Features (17-069r4).
+        // OGC API – Common (19-072), Features (17-069r4), and edits of them (20-002).
         ("/", get(page::landing)),
         ("/api", get(features::api)),
         ("/conformance", get(features::conformance)),
         ("/collections", get(features::collections)),
         ("/collections/{id}", get(features::collection)),
         ("/collections/{id}/schema", get(features::schema)),
-        ("/collections/{id}/items", get(features::items)),
-        ("/collections/{id}/items/{fid}", get(features::item)),
+        (
+            "/collections/{id}/items",
+            get(features::items).post(edits::create),
+        ),
+        (
+            "/collections/{id}/items/{fid}",
+            get(features::item)
+                .put(edits::replace)
+                .patch(edits::update)
+                .delete(edits::delete),
+        ),
+        // What features were, who changed them, and what is being changed.
+        ("/collections/{id}/items/{fid}/history", get(edits::history)),
+        (
+            "/collections/{id}/changes",
+            get(edits::changes_of_collection),
+        ),
+        ("/transactions", post(edits::transactions)),
+        ("/changes", get(edits::changes_of_twin)),
+        ("/changes/{number}/undo", post(edits::undo)),
+        ("/events", get(edits::events)),
         // OGC API – Tiles (20-057), vector.
         ("/tileMatrixSets", get(tiles::sets)),
         ("/tileMatrixSets/{tms}", get(tiles::set)),

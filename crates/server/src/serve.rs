@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::shortcut::Shortcut;
-use crate::{operation, router};
+use crate::{edits, operation, router};
 
 /// A client that needs longer for its request's head is not a client. It is also how
 /// long an idle connection is kept.
@@ -44,6 +44,8 @@ pub async fn serve(
     let limits = app.limits().clone();
     let warming = app.clone();
     tokio::task::spawn_blocking(move || warming.warm());
+    let listening = tokio::spawn(edits::watch(app.clone()));
+    let announcing = app.clone();
     let routes = Shortcut::new(app.clone(), router(app));
     let mut server = Builder::new(TokioExecutor::new());
     server
@@ -98,6 +100,8 @@ pub async fn serve(
 
     drop(listener);
     tracing::info!("stopping: finishing requests in flight");
+    listening.abort();
+    announcing.announcer().stop();
     if tokio::time::timeout(limits.shutdown_grace, graceful.shutdown())
         .await
         .is_err()

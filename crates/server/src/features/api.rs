@@ -24,7 +24,7 @@ const CONFORMANCE: [&str; 8] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -45,13 +45,37 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
         "/collections/{id}/items",
         "Features, page by page",
         GEOJSON,
-        &["bbox", "bbox-crs", "limit", "after", "f"],
+        &["bbox", "bbox-crs", "limit", "after", "asof", "f"],
     ),
     (
         "/collections/{id}/items/{fid}",
         "One feature",
         GEOJSON,
-        &["f"],
+        &["asof", "f"],
+    ),
+    (
+        "/collections/{id}/items/{fid}/history",
+        "What a feature was and is, oldest first",
+        JSON,
+        &["asof", "f"],
+    ),
+    (
+        "/collections/{id}/changes",
+        "Features that are not the same at two moments",
+        GEOJSON,
+        &["from", "to", "f"],
+    ),
+    (
+        "/changes",
+        "Who changed features, when and how; for staff",
+        JSON,
+        &["after", "limit", "f"],
+    ),
+    (
+        "/events",
+        "Changes as they happen, as server-sent events",
+        "text/event-stream",
+        &["after"],
     ),
     ("/tileMatrixSets", "Tile matrix sets", JSON, &["f"]),
     ("/tileMatrixSets/{tms}", "One tile matrix set", JSON, &["f"]),
@@ -66,7 +90,7 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
         "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
         "Vector tile as MVT or MLT, row before column",
         MVT,
-        &["f"],
+        &["asof", "f"],
     ),
     (
         "/collections/{id}/map/tiles",
@@ -108,13 +132,13 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
         "/tiles/{ids}/{z}/{x}/{file}",
         "Vector tile Y.mvt or Y.mlt of ID[,ID…]; Y alone is what Accept names",
         MVT,
-        &["labels"],
+        &["labels", "asof"],
     ),
     (
         "/tiles/{ids}/{tms}/{z}/{x}/{file}",
         "Vector tile Y.mvt or Y.mlt in a tile matrix set",
         MVT,
-        &["labels"],
+        &["labels", "asof"],
     ),
     (
         "/terrain/{file}",
@@ -321,6 +345,7 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
             "radius",
             "collections",
             "geometry",
+            "asof",
             "f",
         ],
     ),
@@ -345,8 +370,59 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 63] = [
     ("/metrics", "Prometheus metrics", "text/plain", &[]),
 ];
 
-/// The one path to which a body can be sent.
-const TAKES_A_BODY: &str = "/terrain/{survey}/volume";
+/// What can be sent: path, method, summary, media type of the body (none without one), and
+/// whether it needs a key that may edit.
+const SENDS: [(&str, &str, &str, &str, bool); 7] = [
+    (
+        "/terrain/{survey}/volume",
+        "post",
+        "Cut and fill in the polygon or multipolygon that is sent",
+        GEOJSON,
+        false,
+    ),
+    (
+        "/collections/{id}/items",
+        "post",
+        "Create a feature",
+        GEOJSON,
+        true,
+    ),
+    (
+        "/collections/{id}/items/{fid}",
+        "put",
+        "Replace a feature; If-Match says which state of it",
+        GEOJSON,
+        true,
+    ),
+    (
+        "/collections/{id}/items/{fid}",
+        "patch",
+        "Change what is sent of a feature (RFC 7396); If-Match says which state of it",
+        "application/merge-patch+json",
+        true,
+    ),
+    (
+        "/collections/{id}/items/{fid}",
+        "delete",
+        "Delete a feature; If-Match says which state of it",
+        "",
+        true,
+    ),
+    (
+        "/transactions",
+        "post",
+        "Edits of features of any collections, all or none",
+        JSON,
+        true,
+    ),
+    (
+        "/changes/{number}/undo",
+        "post",
+        "Take a change back, as a change of its own",
+        "",
+        true,
+    ),
+];
 
 const JSON: &str = "application/json";
 const GEOJSON: &str = "application/geo+json";
@@ -400,17 +476,11 @@ pub(crate) async fn api(
                 },
             },
         });
-        let mut methods = json!({ "get": operation });
-        if path == TAKES_A_BODY {
-            let mut post = operation;
-            post["requestBody"] = json!({
-                "description": "A polygon or multipolygon, instead of the parameter polygon",
-                "required": true,
-                "content": { GEOJSON: {} },
-            });
-            methods["post"] = post;
-        }
-        paths.insert(path.to_owned(), methods);
+        paths.insert(path.to_owned(), json!({ "get": operation }));
+    }
+    for (path, method, summary, body, needs_key) in SENDS {
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        methods[method] = sending(path, summary, body, needs_key);
     }
     let document = json!({
         "openapi": "3.0.3",
@@ -426,6 +496,33 @@ pub(crate) async fn api(
     });
     let content = Content::json_as("application/vnd.oai.openapi+json;version=3.0", &document);
     caller.answer(content, Caching::Revalidate).await
+}
+
+/// An operation that takes a body or changes something.
+fn sending(path: &str, summary: &str, body: &str, needs_key: bool) -> Value {
+    let in_path = path.split(['{', '}']).skip(1).step_by(2);
+    let parameters: Vec<Value> = in_path.map(|name| parameter(name, "path", true)).collect();
+    let problem = json!({
+        "description": "What went wrong (RFC 9457)",
+        "content": { "application/problem+json": {} },
+    });
+    let done = match summary.split(' ').next() {
+        Some("Create") => "201",
+        Some("Delete") => "204",
+        _ => "200",
+    };
+    let mut operation = json!({
+        "summary": summary,
+        "parameters": parameters,
+        "responses": { done: { "description": "Done" }, "default": problem },
+    });
+    if !body.is_empty() {
+        operation["requestBody"] = json!({ "required": true, "content": { body: {} } });
+    }
+    if needs_key {
+        operation["security"] = json!([{ "key": [] }]);
+    }
+    operation
 }
 
 /// A line is text; `coords` elsewhere is one place.

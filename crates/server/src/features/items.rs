@@ -6,14 +6,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use geodesy::{AxisOrder, Crs, Transform};
-use model::{Bounds, FeatureId};
+use model::{Bounds, Feature, FeatureId};
+use store::{CollectionView, content_hash};
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::content::{Caching, Content};
 use crate::features::collections::no_features;
 use crate::geojson::{write_json, write_members};
-use crate::links::link;
+use crate::links::{Base, link};
 use crate::params::{Checked, Parameters};
 use crate::problem::{Path, Problem};
 
@@ -25,7 +26,9 @@ const MAX_LIMIT: usize = 10_000;
 
 const GEOJSON: &str = "application/geo+json";
 
-const ITEMS_PARAMETERS: [&str; 6] = ["bbox", "bbox-crs", "limit", "after", "datetime", "f"];
+const ITEMS_PARAMETERS: [&str; 7] = [
+    "bbox", "bbox-crs", "limit", "after", "datetime", "asof", "f",
+];
 
 /// `GET /collections/ID/items`.
 pub(crate) async fn items(
@@ -113,40 +116,61 @@ pub(crate) async fn item(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collection = collection_of(&caller, &id)?;
-    parameters.only(&["f"])?.format(&["json", "geojson"])?;
+    parameters
+        .only(&["asof", "f"])?
+        .format(&["json", "geojson"])?;
     let base = caller.base.clone();
-    let to_lonlat = app.lonlat_from_twin().clone();
+    let shared = app.clone();
     let content = app
         .compute(move || {
             let feature = collection.get(FeatureId::from_key(&fid))?.ok_or_else(|| {
                 let remedy = format!("/collections/{id}/items lists those there are.");
                 Problem::not_found("feature", &fid, &remedy)
             })?;
-            let columns = &collection.meta().schema.columns;
-            let mut out = vec![b'{'];
-            let names = columns.iter().map(|column| column.name.as_str());
-            write_members(&mut out, &feature, names, &to_lonlat, true)?;
-            out.extend_from_slice(b",\"links\":");
-            let of_collection = format!("/collections/{id}");
-            let own = format!("{of_collection}/items/{}", feature.id);
-            let links = [
-                link("self", GEOJSON, base.url(&own), "This feature"),
-                link(
-                    "collection",
-                    "application/json",
-                    base.url(&of_collection),
-                    "The collection",
-                ),
-            ];
-            write_json(&mut out, &links);
-            out.push(b'}');
-            Ok(Content::new(GEOJSON, out))
+            item_content(&shared, &base, &collection, &feature)
         })
         .await?;
     caller.answer(content, Caching::Revalidate).await
 }
 
-fn collection_of(caller: &Caller, id: &str) -> Result<store::CollectionView, Problem> {
+/// A feature with its links. Its ETag is that of its geometry and values, which an edit may
+/// ask for (`If-Match`).
+pub(crate) fn item_content(
+    app: &App,
+    base: &Base,
+    collection: &CollectionView,
+    feature: &Feature,
+) -> Result<Content, Problem> {
+    let schema = &collection.meta().schema;
+    let mut out = vec![b'{'];
+    let names = schema.columns.iter().map(|column| column.name.as_str());
+    write_members(&mut out, feature, names, app.lonlat_from_twin(), true)?;
+    out.extend_from_slice(b",\"links\":");
+    let of_collection = format!("/collections/{}", collection.meta().id);
+    let own = format!("{of_collection}/items/{}", feature.id);
+    let links = [
+        link("self", GEOJSON, base.url(&own), "This feature"),
+        link(
+            "collection",
+            "application/json",
+            base.url(&of_collection),
+            "The collection",
+        ),
+        link(
+            "version-history",
+            "application/json",
+            base.url(&format!("{own}/history")),
+            "What it was before",
+        ),
+    ];
+    write_json(&mut out, &links);
+    out.push(b'}');
+    let tag = u128::from(content_hash(feature, schema));
+    Ok(Content::new(GEOJSON, out).tagged(tag))
+}
+
+/// The collection of features called `id`, as far as the caller may know.
+pub(crate) fn collection_of(caller: &Caller, id: &str) -> Result<CollectionView, Problem> {
     match caller.collection(id) {
         Err(_) if caller.survey(id).is_ok() => Err(no_features(id)),
         found => found,
@@ -222,7 +246,7 @@ fn bounds_of(app: &App, parameters: &Checked) -> Result<Option<Bounds>, Problem>
 /// OGC writes the axes as the CRS does, N,E for the Swedish ones; many clients write
 /// E,N all the same. In Sweden northings are over 6 100 000 m and eastings under
 /// 1 000 000 m, so that either is recognised with certainty.
-fn map_order(crs: &Crs, [first, second]: [f64; 2]) -> [f64; 2] {
+pub(crate) fn map_order(crs: &Crs, [first, second]: [f64; 2]) -> [f64; 2] {
     const BETWEEN_M: f64 = 2_000_000.0;
     if crs.axis_order() == AxisOrder::EastNorth {
         return [first, second];

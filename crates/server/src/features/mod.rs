@@ -6,4 +6,4 @@ mod items;
 
 pub(crate) use api::{api, conformance};
 pub(crate) use collections::{CRS84, collection, collections, crs_uri, schema};
-pub(crate) use items::{item, items};
+pub(crate) use items::{collection_of, item, item_content, items, map_order};

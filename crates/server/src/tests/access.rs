@@ -36,8 +36,26 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         (
             "/collections/{id}/items/{fid}",
             own(&["/collections/streets/items/1"]),
-            own(&["/collections/secret_pipes/items/1"]),
+            own(&[
+                "/collections/secret_pipes/items/1",
+                "/collections/secret_pipes/items/1?asof=2099-01-01",
+            ]),
         ),
+        (
+            "/collections/{id}/items/{fid}/history",
+            own(&["/collections/streets/items/1/history"]),
+            own(&["/collections/secret_pipes/items/1/history"]),
+        ),
+        (
+            "/collections/{id}/changes",
+            own(&["/collections/streets/changes?from=2026-01-01"]),
+            own(&["/collections/secret_pipes/changes?from=2026-01-01"]),
+        ),
+        // Tests of edits ask these: they change something, need a key, or do not end.
+        ("/transactions", vec![], vec![]),
+        ("/changes", vec![], vec![]),
+        ("/changes/{number}/undo", vec![], vec![]),
+        ("/events", vec![], vec![]),
         ("/tileMatrixSets", own(&["/tileMatrixSets"]), vec![]),
         (
             "/tileMatrixSets/{tms}",

@@ -7,6 +7,7 @@ mod access;
 mod caching;
 mod documents;
 mod downloads;
+mod edits;
 mod encodings;
 mod errors;
 mod grids;
