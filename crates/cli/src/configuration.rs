@@ -168,6 +168,7 @@ struct Collection {
     label: Option<String>,
     #[serde(default)]
     attributes: Vec<Attribute>,
+    time: Option<Vec<String>>,
     #[serde(default)]
     style: Style,
     #[serde(default)]
@@ -235,6 +236,9 @@ impl From<Department> for server::Department {
 
 impl Collection {
     fn settings(self, id: &str) -> anyhow::Result<server::CollectionSettings> {
+        if self.time.as_ref().is_some_and(|names| names.len() > 2) {
+            bail!("collections.{id}: time names one attribute or two, the first and the last");
+        }
         let attributes = self
             .attributes
             .into_iter()
@@ -256,6 +260,7 @@ impl Collection {
             title: self.title.map(Into::into),
             attributes: attributes.collect(),
             label: self.label,
+            time: self.time,
             tiles,
             style: server::Style {
                 role: style.role,

@@ -19,9 +19,9 @@ const MAX_CANDIDATES: usize = 100_000;
 
 /// Relations as declared, with the indexes by key that they need.
 ///
-/// An index belongs to one version of a collection: it is made when a click first asks
-/// for it, or by [`Relations::warm`], and dropped once the collection has another
-/// version. It holds hashes of keys and ids, never values: what is read through it
+/// An index belongs to the segments of a collection: it is made when a click first asks
+/// for it, or by [`Relations::warm`], and dropped once the collection has others. What has
+/// been edited since is looked at one by one. It holds hashes of keys and ids, never values: what is read through it
 /// is read through the view, and compared again. Shared by all threads.
 #[derive(Debug, Default)]
 pub struct Relations {
@@ -148,11 +148,20 @@ impl Relations {
             Some(Err(detail)) => return Err(unreadable(target, detail)),
             None => return Err(unreadable(target, "its index was not made")),
         };
-        let ids = index.ids(&key);
+        let of_segments = index.ids(&key).iter().map(|(_, id)| *id);
+        let has_key = |feature: &&Feature| {
+            let value = feature.values.get(to_position);
+            value.and_then(key_of).as_ref() == Some(&key)
+        };
+        let edited = target.edited().filter(has_key).map(|feature| feature.id);
+        let mut ids: Vec<FeatureId> = of_segments.chain(edited).collect();
+        ids.sort_unstable();
+        ids.dedup();
         let mut matched = ids.len() as u64;
         let mut features = Vec::new();
-        for (_, id) in ids {
-            if features.len() >= relation.limit {
+        for id in &ids {
+            // What has changed since is counted by what it is now.
+            if features.len() >= relation.limit && !target.differs_from_segments() {
                 break;
             }
             let found = target
@@ -162,7 +171,9 @@ impl Relations {
                 Some(found)
                     if found.values.get(to_position).and_then(key_of).as_ref() == Some(&key) =>
                 {
-                    features.push(found);
+                    if features.len() < relation.limit {
+                        features.push(found);
+                    }
                 }
                 // Another key with the same hash.
                 _ => matched -= 1,
@@ -171,7 +182,7 @@ impl Relations {
         Ok(Some((features, matched)))
     }
 
-    /// The index of the collection's present version, made now if there is none.
+    /// The index of the collection's present segments, made now if there is none.
     fn index(
         &self,
         target: &CollectionView,
@@ -179,7 +190,7 @@ impl Relations {
         position: usize,
     ) -> Arc<OnceLock<Result<KeyIndex, String>>> {
         let key = (target.meta().id.clone(), column.to_owned());
-        let version = target.version();
+        let version = target.segments_version();
         let index = {
             let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
             indexes.clock += 1;
@@ -252,7 +263,10 @@ struct KeyIndex {
 impl KeyIndex {
     fn of(collection: &CollectionView, position: usize) -> Result<KeyIndex, String> {
         let mut entries = Vec::new();
-        for feature in collection.all().map_err(|error| error.to_string())? {
+        for feature in collection
+            .in_segments()
+            .map_err(|error| error.to_string())?
+        {
             let feature = feature.map_err(|error| error.to_string())?;
             if let Some(key) = feature.values.get(position).and_then(key_of) {
                 entries.push((hash_of(&key), feature.id));

@@ -39,8 +39,6 @@ pub fn shape_in_twin(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use geo_types::{LineString, Polygon};
     use geodesy::Crs;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use geodesy::{Crs, TileMatrixSet, Transform};
 use jiff::Timestamp;
 use model::{Access, Bounds, Role};
-use store::{EditError, EditOutcome, EditRequest};
+use store::{EditError, EditOutcome, EditRequest, Interval};
 use tokio::sync::Semaphore;
 
 use crate::Settings;
@@ -19,6 +19,7 @@ use crate::cache::TileCache;
 use crate::class::Class;
 use crate::edits::Announcer;
 use crate::problem::Problem;
+use crate::valid_time::valid_time;
 
 /// Limits on what the server takes on at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -302,6 +303,15 @@ impl App {
             Class::Staff => Access::Everything,
         };
         Ok(Arc::new(self.0.twin.snapshot_as_of(at)?.view(access)))
+    }
+
+    /// The same view with features only that are true at some moment of a stretch of time.
+    pub(crate) fn valid_in(&self, view: &store::View, interval: Interval) -> store::View {
+        view.valid_in(interval, |meta| {
+            let settings = self.settings().collections.get(&meta.id);
+            let named = settings.and_then(|of| of.time.as_deref());
+            valid_time(&meta.schema, named)
+        })
     }
 
     /// Whether the newest state of the twin can be read.

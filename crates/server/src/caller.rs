@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use jiff::Timestamp;
 use model::Role;
-use store::{CollectionView, SurveyView, View};
+use store::{CollectionView, Interval, SurveyView, View};
 
 use crate::app::App;
 use crate::class::Class;
 use crate::content::{Asked, Caching, Content};
 use crate::links::Base;
-use crate::params::instant;
+use crate::params::{instant, interval};
 use crate::problem::Problem;
 use crate::tiles::{MLT, MVT};
 
@@ -142,12 +142,17 @@ impl FromRequestParts<App> for Caller {
             Some(_) => Class::Staff,
             None => Class::Public,
         };
-        let view = match as_of(parts)? {
+        let (as_of, interval) = time_of(parts)?;
+        let view = match as_of {
             None => app.view(class)?,
             Some(at) => {
                 let own = app.clone();
                 app.compute(move || own.view_as_of(class, at)).await?
             }
+        };
+        let view = match interval {
+            None => view,
+            Some(interval) => Arc::new(app.valid_in(&view, interval)),
         };
         Ok(Caller {
             view,
@@ -183,21 +188,25 @@ fn holder_of(app: &App, headers: &HeaderMap) -> Result<Option<(String, Role)>, P
     app.holder_of(key).map(Some).ok_or_else(Problem::bad_key)
 }
 
-/// The moment that the parameter `asof` names: what the twin knew then is what there is.
-/// Routes that do not take the parameter refuse it by themselves.
-fn as_of(parts: &Parts) -> Result<Option<Timestamp>, Problem> {
-    const NAME: &str = "asof=";
+/// The moment that the parameter `asof` names, and the stretch that `datetime` does: what the
+/// twin knew then, and what is true in the world in that time, is what there is. Routes that
+/// do not take a parameter refuse it by themselves.
+fn time_of(parts: &Parts) -> Result<(Option<Timestamp>, Option<Interval>), Problem> {
     let query = parts.uri.query().unwrap_or_default();
-    if !query.split('&').any(|pair| pair.starts_with(NAME)) {
-        return Ok(None);
+    let is_named = |pair: &str| pair.starts_with("asof=") || pair.starts_with("datetime=");
+    if !query.split('&').any(is_named) {
+        return Ok((None, None));
     }
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let pairs = pairs.map_or_else(|_| Vec::new(), |pairs| pairs.0);
-    let mut given = pairs.into_iter().filter(|(name, _)| name == "asof");
-    match given.next() {
-        None => Ok(None),
-        Some((_, text)) => instant("asof", &text).map(Some),
-    }
+    let value = |name: &str| {
+        let mut given = pairs.iter().filter(|(known, _)| known == name);
+        given.next().map(|(_, text)| text.as_str())
+    };
+    let as_of = value("asof")
+        .map(|text| instant("asof", text))
+        .transpose()?;
+    Ok((as_of, value("datetime").map(interval).transpose()?))
 }
 
 /// Whether `text/html` is wanted at least as much as JSON, which a bare `*/*` is not.

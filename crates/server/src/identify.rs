@@ -56,7 +56,6 @@ pub(crate) async fn identify(
     let began = Instant::now();
     let parameters = parameters.only(&IDENTIFY_PARAMETERS)?;
     parameters.format(&["json"])?;
-    parameters.refuse("datetime")?;
     let (at, lonlat) = place_of(&app, &parameters)?;
     let click = Click {
         at,

@@ -29,6 +29,7 @@ mod shortcut;
 mod styles;
 mod surveys;
 mod tiles;
+mod valid_time;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,9 @@ pub struct CollectionSettings {
     pub style: Style,
     /// How its tiles are made.
     pub tiles: tiler::TileRules,
+    /// Attributes that say from when to when a feature is true, or the one that says when it
+    /// happens; empty if there are none. Without it, attributes of usual names are taken.
+    pub time: Option<Vec<String>>,
 }
 
 /// How an attribute is shown.

@@ -10,6 +10,7 @@ use geodesy::Crs;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use store::Interval;
 
 use crate::problem::Problem;
 
@@ -104,18 +105,6 @@ impl Checked {
         self.text(name).map(read).transpose()
     }
 
-    /// Refuses a parameter that is planned but not there, rather than ignore it.
-    pub(crate) fn refuse(&self, name: &str) -> Result<(), Problem> {
-        match self.text(name) {
-            None => Ok(()),
-            Some(text) => Err(Problem::bad_parameter(
-                name,
-                text,
-                "the address without it, since it is not supported yet",
-            )),
-        }
-    }
-
     /// The moment that a parameter names, if it was given.
     pub(crate) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         self.text(name).map(|text| instant(name, text)).transpose()
@@ -135,6 +124,43 @@ impl Checked {
 /// How a moment is written.
 pub(crate) const INSTANT: &str =
     "an instant such as 2026-11-22T08:00:00Z, or a day such as 2026-11-22 for the end of it";
+
+/// Reads a stretch of time: an instant, a day, or two of these with a slash between, of which
+/// one may be open, `..` or nothing (OGC 17-069r4, 7.15.4).
+pub(crate) fn interval(text: &str) -> Result<Interval, Problem> {
+    const ALLOWED: &str = "an instant such as 2026-11-22T08:00:00Z, a day such as 2026-11-22, or two with a slash between, of which one may be ..";
+    let bad = || Problem::bad_parameter("datetime", text, ALLOWED);
+    let end = |part: &str, is_last: bool| match part {
+        "" | ".." => Ok(None),
+        part => match part.parse::<Date>() {
+            // An instant has a date in front, too.
+            Ok(day) if part.len() == "2026-11-22".len() => {
+                let midnight = |day: Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+                let moment = if is_last {
+                    let next = day.tomorrow().ok().and_then(midnight);
+                    next.and_then(|next| next.checked_sub(1.nanosecond()).ok())
+                } else {
+                    midnight(day)
+                };
+                moment.map(Some).ok_or_else(bad)
+            }
+            _ => instant("datetime", part).map(Some).map_err(|_| bad()),
+        },
+    };
+    let (first, last) = text.split_once('/').unwrap_or((text, text));
+    if last.contains('/') || (first == ".." && last == ".." && !text.contains('/')) {
+        return Err(bad());
+    }
+    let interval = Interval {
+        from: end(first, false)?,
+        to: end(last, true)?,
+    };
+    match (interval.from, interval.to) {
+        (Some(from), Some(to)) if from > to => Err(bad()),
+        (None, None) if !text.contains('/') => Err(bad()),
+        _ => Ok(interval),
+    }
+}
 
 /// Reads a moment: an instant with its offset from UTC (RFC 3339), or a day for its last
 /// moment in UTC.

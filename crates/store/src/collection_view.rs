@@ -13,6 +13,7 @@ use crate::overlay::Slot;
 use crate::pyramids::{OpenPyramid, PyramidView};
 use crate::segment::Position;
 use crate::twin::Snapshot;
+use crate::valid::ValidIn;
 use crate::view::text_of;
 
 /// A visible collection of features.
@@ -20,6 +21,8 @@ use crate::view::text_of;
 pub struct CollectionView {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) open: Arc<OpenCollection>,
+    /// Features of other times are not shown.
+    valid: Option<ValidIn>,
 }
 
 /// Where a feature lies in a collection.
@@ -31,7 +34,50 @@ enum Place<'a> {
 
 impl CollectionView {
     pub(crate) fn new(snapshot: Arc<Snapshot>, open: Arc<OpenCollection>) -> CollectionView {
-        CollectionView { snapshot, open }
+        CollectionView {
+            snapshot,
+            open,
+            valid: None,
+        }
+    }
+
+    /// The same with features only that are true at some time.
+    pub(crate) fn showing(self, valid: Option<ValidIn>) -> CollectionView {
+        CollectionView { valid, ..self }
+    }
+
+    /// Whether a feature is true at the time that is shown.
+    fn shows(&self, place: Place<'_>) -> Result<bool, Error> {
+        let Some(valid) = &self.valid else {
+            return Ok(true);
+        };
+        match place {
+            Place::Edited(_, feature) => Ok(valid.holds(&feature.values)),
+            Place::Segment(_, open, position) => {
+                let mut values = Vec::new();
+                open.segment
+                    .values_at(position, &open.projection, &mut values)?;
+                Ok(valid.holds(&values))
+            }
+        }
+    }
+
+    /// Places that are shown, and errors.
+    fn shown<'a>(
+        &self,
+        places: impl Iterator<Item = Result<Place<'a>, Error>>,
+    ) -> impl Iterator<Item = Result<Place<'a>, Error>> {
+        places.filter_map(|place| {
+            let place = match place {
+                Ok(place) => place,
+                Err(error) => return Some(Err(error)),
+            };
+            match self.shows(place) {
+                Ok(true) => Some(Ok(place)),
+                Ok(false) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
     }
 
     /// Another collection of the same twin.
@@ -55,7 +101,8 @@ impl CollectionView {
 
     /// Changes when, and only when, the collection's content does.
     pub fn version(&self) -> u64 {
-        self.open.version
+        let version = self.open.version;
+        self.valid.map_or(version, |valid| valid.version(version))
     }
 
     /// What was repaired or left out when it was ingested last, as JSON text.
@@ -99,7 +146,8 @@ impl CollectionView {
             .places_in_segments(segments, false)
             .chain(edited(false));
         let rows = self.places_in_segments(segments, true).chain(edited(true));
-        Ok(places.chain(rows).map(|place| place.and_then(read)))
+        let shown = self.shown(places.chain(rows));
+        Ok(shown.map(|place| place.and_then(read)))
     }
 
     /// Where all features with geometry lie, in the order of the file.
@@ -114,7 +162,7 @@ impl CollectionView {
         let edited = live.filter(|(_, feature)| feature.geometry.is_some());
         let edited = edited.map(|(slot, feature)| Ok(Place::Edited(slot, feature)));
         let places = self.places_in_segments(segments, false).chain(edited);
-        Ok(places.map(|place| FeaturePlace::of(place?)))
+        Ok(self.shown(places).map(|place| FeaturePlace::of(place?)))
     }
 
     /// Where the segments have features with geometry, or those without, but for those that
@@ -171,6 +219,42 @@ impl CollectionView {
         id_of(self.place_of(place)?)
     }
 
+    /// A number that grows when, and only when, its segments are written anew: what is made
+    /// of [`CollectionView::in_segments`] holds as long.
+    pub fn segments_version(&self) -> u64 {
+        let files = self.entry().segments.iter().map(|files| &files.ids.name);
+        files
+            .filter_map(|name| generation_of(name))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Features as its segments have them, also those that have changed since or are not
+    /// shown, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`CollectionView::all`].
+    pub fn in_segments(&self) -> Result<impl Iterator<Item = Result<Feature, Error>> + '_, Error> {
+        let segments = self.segments()?.iter().enumerate();
+        Ok(segments.flat_map(|(number, open)| {
+            let both = [false, true].into_iter();
+            let positions = both.flat_map(|in_rows| open.segment.all(in_rows));
+            positions.map(move |position| read(Place::Segment(number, open, position?)))
+        }))
+    }
+
+    /// Features that have changed since its segments were written, as they are, by id.
+    pub fn edited(&self) -> impl Iterator<Item = &Feature> {
+        let live = self.open.overlay.live(None).map(|(_, feature)| &**feature);
+        live.filter(|feature| self.is_true(feature))
+    }
+
+    /// Whether what is shown is not what its segments have.
+    pub fn differs_from_segments(&self) -> bool {
+        self.valid.is_some() || !self.open.overlay.is_empty()
+    }
+
     /// The id of the feature at a place, and its values, which replace those in `values`.
     ///
     /// # Errors
@@ -217,7 +301,8 @@ impl CollectionView {
     /// [`Error::Corrupt`], [`Error::Io`].
     pub fn get(&self, id: FeatureId) -> Result<Option<Feature>, Error> {
         if let Some(edited) = self.open.overlay.find(id) {
-            return Ok(edited.feature.as_deref().cloned());
+            let feature = edited.feature.as_deref();
+            return Ok(feature.filter(|feature| self.is_true(feature)).cloned());
         }
         for (number, open) in self.segments()?.iter().enumerate() {
             if let Some(position) = open.segment.find(id) {
@@ -226,10 +311,15 @@ impl CollectionView {
                     let what = format!("leads from {id} to feature {}", feature.id);
                     return Err(Error::corrupt(open.segment.ids_path(), what));
                 }
-                return Ok(Some(feature));
+                return Ok(Some(feature).filter(|feature| self.is_true(feature)));
             }
         }
         Ok(None)
+    }
+
+    fn is_true(&self, feature: &Feature) -> bool {
+        let valid = self.valid.as_ref();
+        valid.is_none_or(|valid| valid.holds(&feature.values))
     }
 
     /// Its pyramids that show the version that is live, by name of tile matrix set.
@@ -273,7 +363,8 @@ impl CollectionView {
         });
         let edited = overlay.live(None).step_by(step);
         let edited = edited.map(|(slot, feature)| Place::Edited(slot, feature));
-        Ok(places.chain(edited).map(read))
+        let shown = self.shown(places.chain(edited).map(Ok));
+        Ok(shown.map(|place| place.and_then(read)))
     }
 
     /// Up to `limit` features with ids over `after`, by id, that touch `bounds` if given.
@@ -319,6 +410,9 @@ impl CollectionView {
             Some(Place::Edited(slot, feature))
         });
         places.extend(edited);
+        if self.valid.is_some() {
+            return self.shown(places.into_iter().map(Ok)).collect();
+        }
         Ok(places)
     }
 
@@ -354,11 +448,22 @@ impl CollectionView {
         after: Option<FeatureId>,
         limit: usize,
     ) -> Result<(u64, Vec<Place<'_>>), Error> {
-        let mut places = Vec::new();
-        for place in self.places_by_id(after)?.take(limit.saturating_add(1)) {
-            places.push(place.1);
-        }
-        Ok((self.meta().feature_count, places))
+        let wanted = limit.saturating_add(1);
+        let places = self.places_by_id(after)?.map(|(_, place)| Ok(place));
+        let places = self.shown(places).take(wanted).collect::<Result<_, _>>()?;
+        let matched = match &self.valid {
+            None => self.meta().feature_count,
+            Some(_) => {
+                let all = self.places_by_id(None)?.map(|(_, place)| Ok(place));
+                let mut matched = 0;
+                for place in self.shown(all) {
+                    place?;
+                    matched += 1;
+                }
+                matched
+            }
+        };
+        Ok((matched, places))
     }
 
     /// Ids of all features, by id.
@@ -453,6 +558,13 @@ impl FeaturePlace {
             offset: self.0 & ((1 << Self::OFFSET_BITS) - 1),
         }
     }
+}
+
+/// The number in the name of a file, which is that of the commit that made it or of one
+/// before.
+fn generation_of(name: &str) -> Option<u64> {
+    let file = name.rsplit('/').next()?;
+    file.strip_prefix('g')?.split('-').next()?.parse().ok()
 }
 
 fn read(place: Place<'_>) -> Result<Feature, Error> {

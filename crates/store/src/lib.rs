@@ -47,6 +47,7 @@ mod segment;
 mod survey_view;
 mod transaction;
 mod twin;
+mod valid;
 mod view;
 
 pub use backup::{BackupSummary, backup, restore};
@@ -69,4 +70,5 @@ pub use rasters::AboveGroundTiff;
 pub use survey_view::SurveyView;
 pub use transaction::{PutMode, Transaction};
 pub use twin::{Snapshot, Twin};
+pub use valid::{Interval, ValidTime};
 pub use view::View;

@@ -45,13 +45,15 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
         "/collections/{id}/items",
         "Features, page by page",
         GEOJSON,
-        &["bbox", "bbox-crs", "limit", "after", "asof", "f"],
+        &[
+            "bbox", "bbox-crs", "limit", "after", "datetime", "asof", "f",
+        ],
     ),
     (
         "/collections/{id}/items/{fid}",
         "One feature",
         GEOJSON,
-        &["asof", "f"],
+        &["asof", "datetime", "f"],
     ),
     (
         "/collections/{id}/items/{fid}/history",
@@ -90,7 +92,7 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
         "/collections/{id}/tiles/{tms}/{z}/{row}/{col}",
         "Vector tile as MVT or MLT, row before column",
         MVT,
-        &["asof", "f"],
+        &["asof", "datetime", "f"],
     ),
     (
         "/collections/{id}/map/tiles",
@@ -132,13 +134,13 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
         "/tiles/{ids}/{z}/{x}/{file}",
         "Vector tile Y.mvt or Y.mlt of ID[,ID…]; Y alone is what Accept names",
         MVT,
-        &["labels", "asof"],
+        &["labels", "asof", "datetime"],
     ),
     (
         "/tiles/{ids}/{tms}/{z}/{x}/{file}",
         "Vector tile Y.mvt or Y.mlt in a tile matrix set",
         MVT,
-        &["labels", "asof"],
+        &["labels", "asof", "datetime"],
     ),
     (
         "/terrain/{file}",
@@ -345,6 +347,7 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
             "radius",
             "collections",
             "geometry",
+            "datetime",
             "asof",
             "f",
         ],

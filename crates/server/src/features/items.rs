@@ -40,7 +40,6 @@ pub(crate) async fn items(
     let collection = collection_of(&caller, &id)?;
     let parameters = parameters.only(&ITEMS_PARAMETERS)?;
     parameters.format(&["json", "geojson"])?;
-    parameters.refuse("datetime")?;
     let limit = match parameters.parsed::<usize>("limit", "a whole number from 1 to 10000")? {
         Some(0) => {
             let allowed = "a whole number from 1 to 10000";
@@ -117,7 +116,7 @@ pub(crate) async fn item(
 ) -> Result<Response, Problem> {
     let collection = collection_of(&caller, &id)?;
     parameters
-        .only(&["asof", "f"])?
+        .only(&["asof", "datetime", "f"])?
         .format(&["json", "geojson"])?;
     let base = caller.base.clone();
     let shared = app.clone();

@@ -448,6 +448,72 @@ async fn what_the_twin_knew_then_is_told_everywhere() {
     assert!(bad.text().contains("asof"), "{}", bad.text());
 }
 
+#[tokio::test]
+async fn what_is_true_in_a_stretch_of_time_is_told_everywhere() {
+    use model::{ColumnKind, GeometryKind, Value};
+    let town = town();
+    let columns = [
+        ("namn", ColumnKind::Text),
+        ("fran", ColumnKind::Date),
+        ("till", ColumnKind::Date),
+    ];
+    let mut digs = fixtures::collection("signs", &columns);
+    digs.schema.geometry = GeometryKind::Point;
+    let day = |text: &str| text.parse().map_or(Value::Null, Value::Date);
+    let dig = |number, name: &str, from, to| {
+        let values = vec![Value::Text(name.to_owned()), day(from), day(to)];
+        fixtures::feature(number, fixtures::point(50.0, 11.0), values)
+    };
+    town.twin.put(
+        digs,
+        [
+            dig(1, "FIBER", "2026-03-01", "2026-03-31"),
+            dig(2, "VATTEN", "2026-05-01", "2026-06-30"),
+            dig(3, "ALLTID", "", ""),
+        ],
+    );
+    // And one that somebody adds.
+    let key = town.key_of("anna", Role::Editor);
+    let mut added = sign(50.0, "");
+    added["properties"] = json!({ "namn": "NYTT", "fran": "2026-03-15" });
+    let got = town.ask(Method::POST, SIGNS, Some(&key), &[], &added).await;
+    assert_eq!(got.status, 201, "{}", got.text());
+    let (_, tile, _) = middle();
+    let [lon, lat] = lonlat([50.0, 11.0]);
+    for (datetime, expected) in [
+        ("2026-03-10", "FIBER ALLTID"),
+        ("2026-03-31T23:00:00Z", "FIBER ALLTID NYTT"),
+        ("2026-04-01/2026-04-30", "ALLTID NYTT"),
+        ("../2026-02-01", "ALLTID"),
+        ("2026-06-01/..", "VATTEN ALLTID NYTT"),
+        ("2026-03-20/2026-05-01", "FIBER VATTEN ALLTID NYTT"),
+    ] {
+        for path in [
+            format!("{SIGNS}?limit=1000&"),
+            format!("{SIGNS}?bbox=10,50,20,70&"),
+            format!("/tiles/signs/{tile}.mvt?"),
+            format!("/identify?lon={lon}&lat={lat}&"),
+        ] {
+            let got = town.get(&format!("{path}datetime={datetime}")).await;
+            assert_eq!(got.status, 200, "{}", got.text());
+            for name in ["FIBER", "VATTEN", "ALLTID", "NYTT"] {
+                assert_eq!(
+                    got.text().contains(name),
+                    expected.contains(name),
+                    "{name} of {path} in {datetime}"
+                );
+            }
+        }
+        let page = town
+            .get(&format!("{SIGNS}?datetime={datetime}&limit=1"))
+            .await;
+        let count = expected.split(' ').count();
+        assert_eq!(page.json()["numberMatched"], count, "{datetime}");
+    }
+    let gone = town.get(&format!("{SIGNS}/1?datetime=2027-01-01")).await;
+    assert_eq!(gone.status, 404);
+}
+
 /// Reads events until one has this id.
 async fn heard(body: Body, until: u64) -> String {
     use futures_util::StreamExt;

@@ -54,7 +54,7 @@ pub(crate) async fn ogc_tile(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &id)?;
-    let encoding = Encoding::of_format(&parameters.only(&["asof", "f"])?, &caller)?;
+    let encoding = Encoding::of_format(&parameters.only(&["asof", "datetime", "f"])?, &caller)?;
     let address = [tms.as_str(), &z, &col, &row];
     let kind = (Polygons::Areas, encoding);
     vector_tile(&app, &caller, collections, address, kind).await
@@ -68,7 +68,7 @@ pub(crate) async fn xyz_tile(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
-    let polygons = polygons(&parameters.only(&[LABELS, "asof"])?)?;
+    let polygons = polygons(&parameters.only(&[LABELS, "asof", "datetime"])?)?;
     let (y, encoding) = Encoding::of_file(&file, &caller)?;
     let address = [WEB_MERCATOR, &z, &x, y];
     vector_tile(&app, &caller, collections, address, (polygons, encoding)).await
@@ -82,7 +82,7 @@ pub(crate) async fn xyz_tile_in(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let collections = drawable(&caller, &ids)?;
-    let polygons = polygons(&parameters.only(&[LABELS, "asof"])?)?;
+    let polygons = polygons(&parameters.only(&[LABELS, "asof", "datetime"])?)?;
     let (y, encoding) = Encoding::of_file(&file, &caller)?;
     let address = [tms.as_str(), &z, &x, y];
     vector_tile(&app, &caller, collections, address, (polygons, encoding)).await
