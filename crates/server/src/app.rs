@@ -75,6 +75,8 @@ struct Shared {
     twin_from_lonlat: Transform,
     /// By code of the other CRS: from the twin's to that one.
     from_twin: Mutex<HashMap<String, Transform>>,
+    /// By code of the other CRS: from that one to the twin's.
+    to_twin: Mutex<HashMap<String, Transform>>,
     /// By code of the other CRS, and box in the twin's: the box in that one.
     bounds_in_sets: Mutex<HashMap<String, BoundsKnown>>,
     tiles: TileCache,
@@ -133,6 +135,7 @@ impl App {
             lonlat_from_twin: Transform::new(&twin_crs, &lonlat)?,
             twin_from_lonlat: Transform::new(&lonlat, &twin_crs)?,
             from_twin: Mutex::default(),
+            to_twin: Mutex::default(),
             bounds_in_sets: Mutex::default(),
             twin_crs,
             twin,
@@ -221,6 +224,18 @@ impl App {
         }
         let transform = Transform::new(&self.0.twin_crs, crs)?;
         // Only tile matrix sets come here, so that callers cannot fill the map.
+        known.insert(crs.code().to_owned(), transform.clone());
+        Ok(transform)
+    }
+
+    /// The transformation from the CRS of a tile matrix set to the twin's, made once for each.
+    pub(crate) fn transform_to_twin(&self, crs: &Crs) -> Result<Transform, geodesy::Error> {
+        let known = self.0.to_twin.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(transform) = known.get(crs.code()) {
+            return Ok(transform.clone());
+        }
+        let transform = Transform::new(crs, &self.0.twin_crs)?;
         known.insert(crs.code().to_owned(), transform.clone());
         Ok(transform)
     }

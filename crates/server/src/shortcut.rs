@@ -79,7 +79,7 @@ fn answer<B>(app: &App, request: &Request<B>) -> Option<Response> {
     let tms = set_of(app, WEB_MERCATOR).ok()?;
     let tile = address_of(&tms, z, x, y).ok()?;
     let pyramid::Known::Tile(content) =
-        pyramid::look_up(&[collection], &tms, tile, Polygons::Areas)
+        pyramid::look_up(app, &[collection], &tms, tile, Polygons::Areas)
     else {
         return None;
     };

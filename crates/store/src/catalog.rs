@@ -48,6 +48,8 @@ pub(crate) struct CollectionEntry {
     pub(crate) since: u64,
     /// Changes up to this number are in the segments; later ones lie over them.
     pub(crate) folded: u64,
+    /// The commit that last put changes of its own into the segments.
+    pub(crate) written: u64,
     /// No two hold the same id.
     pub(crate) segments: Vec<SegmentFiles>,
     /// By name of tile matrix set; each made of `version` or of one before.
@@ -125,6 +127,7 @@ impl Catalog {
         for entry in self.collections.values_mut() {
             give(&mut entry.version);
             give(&mut entry.since);
+            give(&mut entry.written);
         }
         for entry in self.surveys.values_mut() {
             give(&mut entry.version);
@@ -249,6 +252,7 @@ struct RawCollection {
     version: u64,
     since: u64,
     folded: u64,
+    written: u64,
     segments: Vec<RawSegment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pyramids: Vec<RawPyramid>,
@@ -410,6 +414,7 @@ impl From<&CollectionEntry> for RawCollection {
             version: entry.version,
             since: entry.since,
             folded: entry.folded,
+            written: entry.written,
             segments: entry.segments.iter().map(RawSegment::from).collect(),
             pyramids: entry.pyramids.values().map(RawPyramid::from).collect(),
             report: RawFile::from(&entry.report),
@@ -450,6 +455,7 @@ impl TryFrom<RawCollection> for CollectionEntry {
             version: raw.version,
             since: raw.since,
             folded: raw.folded,
+            written: raw.written,
             segments: segments?,
             pyramids: pyramids.map(|p| (p.tms.clone(), p)).collect(),
             report: raw.report.try_into()?,

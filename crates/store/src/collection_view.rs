@@ -335,6 +335,33 @@ impl CollectionView {
         (open.entry.of_version == self.version()).then(|| PyramidView(Arc::clone(open)))
     }
 
+    /// The pyramid in a tile matrix set of this version or of one before, if
+    /// [`CollectionView::has_changed_since`] knows all that has changed since.
+    pub fn base_pyramid(&self, tms: &str) -> Option<PyramidView> {
+        let open = self.open.base.pyramids.get(tms)?;
+        let entry = self.entry();
+        let of_version = open.entry.of_version;
+        let is_known = of_version >= entry.folded.max(entry.written);
+        let is_now = self.valid.is_none() && self.snapshot.as_of.is_none();
+        let is_fit = is_now && (is_known || of_version == self.version());
+        is_fit.then(|| PyramidView(Arc::clone(open)))
+    }
+
+    /// Whether features that touch `bounds` are, or were, others than when a base pyramid was
+    /// made.
+    pub fn has_changed_since(&self, pyramid: &PyramidView, bounds: &Bounds) -> bool {
+        self.is_newer_than(pyramid)
+            && self
+                .open
+                .overlay
+                .touches_since(pyramid.0.entry.of_version, bounds)
+    }
+
+    /// Whether anything has changed since a base pyramid was made.
+    pub fn is_newer_than(&self, pyramid: &PyramidView) -> bool {
+        pyramid.0.entry.of_version != self.version()
+    }
+
     /// The pyramid in a tile matrix set that was made last, of this version or of one before.
     pub fn last_pyramid(&self, tms: &str) -> Option<PyramidView> {
         let open = self.open.base.pyramids.get(tms)?;

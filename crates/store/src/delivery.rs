@@ -328,6 +328,7 @@ impl Transaction {
         let mut entry = self.write_all(view.meta().clone(), features, &report)?;
         entry.version = view.version();
         entry.since = view.entry().since;
+        entry.written = view.entry().written;
         entry.pyramids = view.entry().pyramids.clone();
         self.catalog.collections.insert(id.clone(), entry);
         Ok(folded)
@@ -378,6 +379,7 @@ impl Transaction {
             version: self.catalog.generation,
             since: self.catalog.generation,
             folded: self.before.state.last_change,
+            written: self.catalog.generation,
             meta: collection,
             segments,
             pyramids: BTreeMap::new(),

@@ -117,8 +117,18 @@ impl OpenCollection {
 
     /// What a feature is from a change on.
     pub(crate) fn edit(&self, id: FeatureId, since: u64, feature: Option<Arc<Feature>>) -> Edited {
+        let hides = self.base.find(id);
+        let known = self.overlay.find(id).is_some();
+        // What it was in the segments, unless a change before has told.
+        let before = hides.filter(|_| !known);
+        let before = before.and_then(|(segment, position)| self.base.bounds_at(segment, position));
+        let after = feature.as_ref().and_then(|feature| {
+            let geometry = feature.geometry.as_ref()?;
+            Bounds::of_geometry(geometry)
+        });
         Edited {
-            hides: self.base.find(id),
+            touched: before.into_iter().chain(after).collect(),
+            hides,
             id,
             since,
             feature,
@@ -251,6 +261,13 @@ impl BaseCollection {
             Ok(segments) => Ok(segments),
             Err(error) => Err(error.to_error()),
         }
+    }
+
+    /// The box of a feature of its segments; none if it has none, or is damaged.
+    fn bounds_at(&self, segment: usize, position: Position) -> Option<Bounds> {
+        let open = self.segments.as_ref().ok()?.get(segment)?;
+        let feature = open.segment.feature_at(position, &open.projection).ok()?;
+        Bounds::of_geometry(feature.geometry.as_ref()?)
     }
 
     /// Where its segments have a feature.

@@ -24,9 +24,28 @@ pub(crate) struct Edited {
     pub(crate) feature: Option<Arc<Feature>>,
     /// Where the segments have it, if they do: number of the segment, and place in it.
     pub(crate) hides: Option<(usize, Position)>,
+    /// Boxes that it had since the segments were written, also before it changed.
+    pub(crate) touched: Vec<Bounds>,
 }
 
+/// Most boxes that are kept of one feature: of one that moves more often, the oldest are
+/// taken together.
+const TOUCHED_MAX: usize = 4;
+
 impl Edited {
+    /// The same after what was known before.
+    fn after(mut self, before: &Edited) -> Edited {
+        let own = std::mem::take(&mut self.touched);
+        self.touched = before.touched.clone();
+        self.touched.extend(own);
+        self.touched.dedup();
+        while self.touched.len() > TOUCHED_MAX {
+            let oldest = self.touched.remove(0);
+            self.touched[0] = self.touched[0].union(&oldest);
+        }
+        self
+    }
+
     fn bounds(&self) -> Option<Bounds> {
         let geometry = self.feature.as_ref()?.geometry.as_ref()?;
         Bounds::of_geometry(geometry)
@@ -97,6 +116,15 @@ impl Overlay {
         tiers.any(|tier| tier.hidden.binary_search(&(segment, position)).is_ok())
     }
 
+    /// Whether a feature that changed after a change touches `bounds`, or did before.
+    pub(crate) fn touches_since(&self, change: u64, bounds: &Bounds) -> bool {
+        let newer = self.tiers.iter().filter(|tier| tier.last_change > change);
+        newer.flat_map(|tier| &tier.entries).any(|edited| {
+            let mut boxes = edited.touched.iter();
+            edited.since > change && boxes.any(|touched| touched.intersects(bounds))
+        })
+    }
+
     /// Features whose boxes touch `bounds`, by id.
     pub(crate) fn within(&self, bounds: &Bounds) -> Vec<Slot> {
         let [min_x, min_y, max_x, max_y] = bounds.to_array();
@@ -163,6 +191,8 @@ struct Tier {
     tree: RTree<Leaf>,
     /// What the segments have of them, sorted.
     hidden: Vec<(usize, Position)>,
+    /// Number of the last change of any of them.
+    last_change: u64,
 }
 
 type Leaf = GeomWithData<Rectangle<[f64; 2]>, u32>;
@@ -178,6 +208,7 @@ impl Tier {
         hidden.sort_unstable();
         Tier {
             tree: RTree::bulk_load(leaves.collect()),
+            last_change: entries.iter().map(|edited| edited.since).max().unwrap_or(0),
             hidden,
             entries,
         }
@@ -189,14 +220,18 @@ impl Tier {
     }
 }
 
-/// Sorts by id and keeps the last of each.
+/// Sorts by id and keeps the last of each, with the boxes of those before.
 fn latest_by_id(mut changes: Vec<Edited>) -> Vec<Edited> {
     // Stable, so that the last of one id stays the last.
     changes.sort_by_key(|change| change.id);
-    changes.reverse();
-    changes.dedup_by_key(|change| change.id);
-    changes.reverse();
-    changes
+    let mut latest: Vec<Edited> = Vec::with_capacity(changes.len());
+    for change in changes {
+        match latest.last_mut() {
+            Some(last) if last.id == change.id => *last = change.after(last),
+            _ => latest.push(change),
+        }
+    }
+    latest
 }
 
 #[cfg(test)]
@@ -242,6 +277,7 @@ mod tests {
                         since,
                         feature: x.map(|x| feature(id, f64::from(x))),
                         hides: hides(id.get()),
+                        touched: Vec::new(),
                     }
                 });
                 overlay = overlay.with(changes.collect());

@@ -328,3 +328,69 @@ async fn a_collection_and_its_tilesets_link_to_the_archives_that_there_are() {
         assert_eq!(archives_linked(&town, page).await, [], "{page}");
     }
 }
+
+#[tokio::test]
+async fn after_an_edit_a_pyramid_still_answers_for_tiles_that_the_edit_does_not_touch() {
+    let town = town();
+    let (near, far) = (
+        tile_at("WebMercatorQuad", 19, [4.0, 11.0]),
+        tile_at("WebMercatorQuad", 19, [100.0, 11.0]),
+    );
+    let tms = TileMatrixSet::by_id("WebMercatorQuad").unwrap();
+    stage(&town.twin, "signs", tms, 19..=19, |_, writer| {
+        // Not what would be made now, so that it can be told whence a tile comes.
+        let mut marked = [near, far];
+        marked.sort_by_key(|tile| tile.pmtiles_id());
+        for tile in marked {
+            let bytes = format!("pyramid {tile}");
+            writer
+                .add(tile, &tiler::gzip(bytes.as_bytes()), &[])
+                .unwrap();
+        }
+    });
+    let path = |tile: TileCoord| format!("/tiles/signs/{}/{}/{}.mvt", tile.z(), tile.x(), tile.y());
+    let is_of_pyramid = async |tile: TileCoord| {
+        let got = town.get(&path(tile)).await;
+        assert_eq!(got.status, 200, "{}", got.text());
+        got.text().starts_with("pyramid")
+    };
+    assert!(is_of_pyramid(near).await && is_of_pyramid(far).await);
+    let twin = Twin::open(town.twin.path()).unwrap();
+    let edit = |number: u64, to: Option<[f64; 2]>| {
+        let view = twin.snapshot().unwrap().view(Access::Everything);
+        let signs = view.collection("signs").unwrap();
+        let id = model::FeatureId::from_key(&format!("S{number}"));
+        let feature = signs.get(id).unwrap().unwrap();
+        let moved = to.map(|[x, y]| model::Feature {
+            geometry: Some(fixtures::point(x, y)),
+            ..feature
+        });
+        let edit = store::FeatureEdit {
+            collection: signs.meta().id.clone(),
+            id,
+            feature: moved,
+            expected: store::Expected::Present,
+        };
+        let request = store::EditRequest {
+            edits: vec![edit],
+            who: "anna".to_owned(),
+            kind: store::ChangeKind::Edit,
+            note: "{}".to_owned(),
+        };
+        twin.edit(request).unwrap();
+    };
+    // One that lies in neither of the tiles.
+    edit(12, Some([50.0, 60.0]));
+    assert!(is_of_pyramid(near).await && is_of_pyramid(far).await);
+    edit(25, None);
+    assert!(is_of_pyramid(near).await);
+    let far_now = town.get(&path(far)).await;
+    assert!(!far_now.text().starts_with("pyramid"), "made anew");
+    // From elsewhere into the other.
+    edit(13, Some([4.0, 11.0]));
+    assert!(!is_of_pyramid(near).await);
+    // A new pyramid has it all.
+    build(&town.twin, "signs", "WebMercatorQuad", 19..=19);
+    let again = town.get(&path(near)).await;
+    assert_eq!(again.status, 200);
+}

@@ -38,6 +38,9 @@ pub(crate) const WEB_MERCATOR: &str = "WebMercatorQuad";
 /// in Sweden, and clients enlarge from there. Deeper tiles are served to who asks.
 pub(crate) const VECTOR_MAX_ZOOM: u8 = 16;
 
+/// How far beyond its edge a tile shows features, in parts of its side: 64 of 4096 steps.
+const MARGIN_OF_TILE: f64 = 1.0 / 64.0;
+
 /// Most collections in one tile. A town has some tens.
 const MAX_COLLECTIONS: usize = 100;
 
@@ -129,7 +132,6 @@ pub(crate) fn touches(
     tile: TileCoord,
     bounds: &model::Bounds,
 ) -> Result<bool, Problem> {
-    const MARGIN_OF_TILE: f64 = 1.0 / 64.0;
     let Some(tile_bounds) = tms.bounds(tile) else {
         return Ok(false);
     };
@@ -201,7 +203,7 @@ async fn vector_tile(
     let versions = collections
         .iter()
         .map(|c| (c.meta().id.as_str(), c.version()));
-    let known = pyramid::look_up(&collections, &tms, tile, polygons);
+    let known = pyramid::look_up(app, &collections, &tms, tile, polygons);
     let is_nothing = matches!(known, pyramid::Known::Nothing);
     let (of_pyramid, content) = match known {
         pyramid::Known::Tile(found) if encoding == Encoding::Mvt => {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use bytes::Bytes;
 use geodesy::TileMatrixSet;
-use model::TileCoord;
+use model::{Bounds, TileCoord};
 use serde_json::{Value, json};
 use store::{CollectionView, PMTILES, PyramidView};
 use tiler::Polygons;
@@ -19,7 +19,7 @@ use crate::params::Parameters;
 use crate::problem::{Path, Problem};
 use crate::surveys::downloads;
 use crate::tiles::encoding::MVT;
-use crate::tiles::{WEB_MERCATOR, drawable, sacrifices_header, set_of, tilejson};
+use crate::tiles::{MARGIN_OF_TILE, WEB_MERCATOR, drawable, sacrifices_header, set_of, tilejson};
 
 /// How the name of an archive ends.
 const SUFFIX: &str = ".pmtiles";
@@ -36,9 +36,12 @@ pub(crate) enum Known {
 
 /// Looks a tile up in the pyramid of the collection, if there is one that shows it as it is.
 ///
+/// A tile of a pyramid made before later edits is as it was unless one of them touches it.
+///
 /// It is a search in memory and some pages of a file that were read lately, or will be read
 /// ahead: less than handing the work to another thread costs.
 pub(crate) fn look_up(
+    app: &App,
     collections: &[CollectionView],
     tms: &TileMatrixSet,
     tile: TileCoord,
@@ -47,10 +50,17 @@ pub(crate) fn look_up(
     let ([collection], Polygons::Areas) = (collections, polygons) else {
         return Known::Unknown;
     };
-    let Some(pyramid) = collection.pyramid(&tms.id) else {
+    let Some(pyramid) = collection.base_pyramid(&tms.id) else {
         return Known::Unknown;
     };
     if !pyramid.levels().contains(&tile.z()) {
+        return Known::Unknown;
+    }
+    if collection.is_newer_than(&pyramid)
+        && bounds_in_twin(app, tms, tile)
+            .is_none_or(|bounds| collection.has_changed_since(&pyramid, &bounds))
+    {
+        metrics::counter!("tvilling_pyramid_tiles_outdated_total").increment(1);
         return Known::Unknown;
     }
     match pyramid.tile(tile) {
@@ -68,6 +78,15 @@ pub(crate) fn look_up(
             Known::Unknown
         }
     }
+}
+
+/// The box around what a tile shows, with its margin, in the twin's CRS; none if there is
+/// none.
+fn bounds_in_twin(app: &App, tms: &TileMatrixSet, tile: TileCoord) -> Option<Bounds> {
+    let bounds = tms.bounds(tile)?;
+    let shown = bounds.expanded(bounds.width() * MARGIN_OF_TILE);
+    let twin_from_set = app.transform_to_twin(&tms.crs).ok()?;
+    twin_from_set.bounds(&shown).ok()
 }
 
 /// `GET /tiles/ID[,ID…].json`, or `GET /tiles/ID.pmtiles`.
