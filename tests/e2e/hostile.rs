@@ -161,6 +161,10 @@ fn small_samples(folder: &Path) {
         "c.csv",
         "nummer;E;N\n1;150000,5;6900000,5\n2;150001,5;6900001,5\n",
     );
+    write(
+        "h.gml",
+        "<gml:FeatureCollection xmlns:gml=\"http://www.opengis.net/gml/3.2\"><gml:featureMember><k:Punkt xmlns:k=\"k\" gml:id=\"p1\"><k:tal>1</k:tal><k:plats><gml:Point><gml:pos>150000 6900000</gml:pos></gml:Point></k:plats></k:Punkt></gml:featureMember></gml:FeatureCollection>",
+    );
     for (from, to) in [
         ("lidar/las-laz-pairs/point10.las", "d.las"),
         ("lidar/las-laz-pairs/point10.laz", "e.laz"),

@@ -20,6 +20,7 @@ mod pyramids;
 mod rasters;
 mod real;
 mod retiling;
+mod sources;
 mod spatial;
 mod surveys;
 mod tiles;

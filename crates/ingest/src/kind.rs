@@ -32,6 +32,7 @@ pub(crate) enum Format {
     Shapefile,
     Zip,
     FlatGeobuf,
+    Gml,
     Csv,
 }
 
@@ -45,6 +46,7 @@ impl Format {
             Format::Shapefile => "a Shapefile",
             Format::Zip => "a zip archive",
             Format::FlatGeobuf => "FlatGeobuf",
+            Format::Gml => "GML",
             Format::Csv => "text",
         }
     }
@@ -66,6 +68,7 @@ impl Format {
             Format::Shapefile => &["shp"],
             Format::Zip => &["zip", "shz"],
             Format::FlatGeobuf => &["fgb"],
+            Format::Gml => &["gml", "xml"],
             Format::Csv => &["csv", "tsv", "txt"],
         };
         ending.is_empty() || endings.contains(&ending)
@@ -164,22 +167,66 @@ pub(crate) fn of_head(head: &[u8]) -> Result<Format, String> {
     match first {
         None => refused("holds nothing but white space: fetch or export it again"),
         Some(b'{' | b'[') => Ok(Format::GeoJson),
-        Some(b'<') => {
-            let lower = String::from_utf8_lossy(text).to_ascii_lowercase();
-            if lower.contains("<html") || lower.contains("<!doctype html") {
-                refused(
-                    "is an HTML page, probably an error page of the server that it was fetched from: fetch it again",
-                )
-            } else {
-                refused("is XML, which is not read: export it as GeoPackage or GeoJSON")
-            }
-        }
+        Some(b'<') => of_xml(&String::from_utf8_lossy(text)),
         Some(_) if head.contains(&0) => Err(format!(
-            "is of no type that is read, it starts with {}: use GeoPackage, GeoJSON, FlatGeobuf, Shapefile, CSV, LAS or LAZ",
+            "is of no type that is read, it starts with {}: use GeoPackage, GeoJSON, FlatGeobuf, Shapefile, GML, CSV, LAS or LAZ",
             start(head)
         )),
         Some(_) => Ok(Format::Csv),
     }
+}
+
+/// Returns the format of XML that starts so, by its first element.
+fn of_xml(text: &str) -> Result<Format, String> {
+    let refused = |what: &str| Err(what.to_owned());
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("<html") || lower.contains("<!doctype html") {
+        return refused(
+            "is an HTML page, probably an error page of the server that it was fetched from: fetch it again",
+        );
+    }
+    let root = root_element(text).unwrap_or_default();
+    match root.rsplit(':').next().unwrap_or_default() {
+        "ExceptionReport" | "ServiceExceptionReport" => Err(format!(
+            "is an error report of the server that it was fetched from: {}",
+            words_of(text)
+        )),
+        "CityModel" => refused("is CityGML, which is not read: convert it to CityJSON"),
+        name if name.ends_with("FeatureCollection") || text.contains("opengis.net/gml") => {
+            Ok(Format::Gml)
+        }
+        name => Err(format!(
+            "is XML of a kind that is not read, it starts with <{}>: export it as GML, GeoPackage or GeoJSON",
+            name.chars().take(40).collect::<String>()
+        )),
+    }
+}
+
+/// The name of the first element, with its prefix, past declarations and comments.
+fn root_element(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        rest = &rest[rest.find('<')? + 1..];
+        if let Some(comment) = rest.strip_prefix("!--") {
+            rest = &comment[comment.find("-->")?..];
+        } else if !rest.starts_with(['?', '!']) {
+            return rest
+                .split(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+                .next();
+        }
+    }
+}
+
+/// The words between the tags, as far as a sentence can hold them.
+fn words_of(text: &str) -> String {
+    let outside = text
+        .split('<')
+        .skip(1)
+        .filter_map(|tag| tag.split_once('>'));
+    let words: Vec<&str> = outside
+        .flat_map(|(_, words)| words.split_whitespace())
+        .collect();
+    words.join(" ").chars().take(200).collect()
 }
 
 /// The start of a file, for a sentence: its first characters, or its bytes if those are none
@@ -208,6 +255,22 @@ mod tests {
     fn the_start_of_a_file_is_shown_as_text_or_as_bytes() {
         assert_eq!(start("Åäö och mer än så".as_bytes()), "\"Åäö och mer \"");
         assert_eq!(start(b"\x03~\x05\0\0"), "the bytes 03 7e 05 00 00");
+    }
+
+    #[test]
+    fn xml_is_told_by_its_first_element() {
+        let gml = r#"<?xml version="1.0"?><!-- <kml> --><ogr:FeatureCollection xmlns:gml="x">"#;
+        assert_eq!(of_head(gml.as_bytes()), Ok(Format::Gml));
+        let report = "<ows:ExceptionReport><ows:Exception><ows:ExceptionText>No such\ntype</ows:ExceptionText>";
+        let said = of_head(report.as_bytes()).expect_err("no layer");
+        assert!(said.ends_with("fetched from: No such type"), "{said}");
+        let said = of_head(b"<core:CityModel xmlns:gml='http://www.opengis.net/gml'>");
+        assert!(said.expect_err("no layer").contains("CityJSON"));
+        let said = of_head(b"<!DOCTYPE html><p>404").expect_err("no layer");
+        assert!(said.contains("HTML"), "{said}");
+        for broken in ["<", "<!--", "<?xml", "<>"] {
+            assert!(of_head(broken.as_bytes()).is_err());
+        }
     }
 
     #[test]

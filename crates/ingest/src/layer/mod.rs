@@ -10,6 +10,7 @@ mod dates;
 mod flatgeobuf;
 mod geojson;
 mod geopackage;
+mod gml;
 mod ids;
 mod prepare;
 mod raw;
@@ -17,6 +18,7 @@ mod repair;
 mod schema;
 mod shapefile;
 mod wkb;
+mod xml;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -59,7 +61,7 @@ pub struct Layer {
 }
 
 /// Reads a layer: GeoJSON, line-delimited GeoJSON, GeoPackage, Shapefile,
-/// FlatGeobuf or CSV, told apart by content.
+/// FlatGeobuf, GML or CSV, told apart by content.
 ///
 /// # Errors
 ///
@@ -92,6 +94,7 @@ fn read_raw(path: &Path, format: Format, options: &LayerOptions) -> Result<RawLa
         Format::Shapefile => shapefile::read_beside(path),
         Format::Zip => archive::read_archive(open()?, layer),
         Format::FlatGeobuf => flatgeobuf::read_flatgeobuf(BufReader::new(open()?)),
+        Format::Gml => gml::read_gml(open()?, layer, options.crs.as_ref()),
         Format::Las => Err(Refusal::new(
             "is a LAS or LAZ point cloud, not a layer: ingest it as a survey",
         )),

@@ -1,6 +1,8 @@
 //! What a format's reader hands on: features in the file's own CRS, before
 //! anything is repaired, typed over the whole file or identified.
 
+use std::collections::HashMap;
+
 use geo_types::{Coord, Geometry, LineString};
 use model::{ColumnKind, Value};
 
@@ -66,6 +68,46 @@ impl RawLayer {
         }
         self.columns.push(column);
         Ok(self.columns.len() - 1)
+    }
+}
+
+/// Columns of a format without a table of them: each is made when its name first comes.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnsByName(HashMap<String, usize>);
+
+impl ColumnsByName {
+    /// Returns the place of a column whose texts may turn out to be anything.
+    pub(crate) fn place(&mut self, name: &str, layer: &mut RawLayer) -> Result<usize, Refusal> {
+        if let Some(place) = self.0.get(name) {
+            return Ok(*place);
+        }
+        let place = layer.push_column(RawColumn {
+            name: name.to_owned(),
+            declared: None,
+            texts: Texts::Anything,
+        })?;
+        self.0.insert(name.to_owned(), place);
+        Ok(place)
+    }
+
+    /// Puts a text among the values of a feature, unless it is empty.
+    pub(crate) fn set(
+        &mut self,
+        name: &str,
+        text: &str,
+        values: &mut Vec<Value>,
+        layer: &mut RawLayer,
+    ) -> Result<(), Refusal> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(());
+        }
+        let place = self.place(name, layer)?;
+        if values.len() <= place {
+            values.resize(place + 1, Value::Null);
+        }
+        values[place] = Value::Text(text.to_owned());
+        Ok(())
     }
 }
 

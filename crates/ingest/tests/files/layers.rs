@@ -13,7 +13,7 @@ use model::{ColumnKind, GeometryKind, Value};
 
 use crate::common::{crs, shared, write};
 
-fn options() -> LayerOptions {
+pub(crate) fn options() -> LayerOptions {
     LayerOptions {
         target: crs("EPSG:3006"),
         crs: None,
@@ -22,20 +22,20 @@ fn options() -> LayerOptions {
     }
 }
 
-fn read_as(name: &str, bytes: &[u8], options: &LayerOptions) -> Result<Layer, Error> {
+pub(crate) fn read_as(name: &str, bytes: &[u8], options: &LayerOptions) -> Result<Layer, Error> {
     let folder = tempfile::tempdir().unwrap();
     read_layer(&write(folder.path(), name, bytes), options)
 }
 
-fn read(name: &str, bytes: &[u8]) -> Layer {
+pub(crate) fn read(name: &str, bytes: &[u8]) -> Layer {
     read_as(name, bytes, &options()).unwrap()
 }
 
-fn refusal(name: &str, bytes: &[u8]) -> String {
+pub(crate) fn refusal(name: &str, bytes: &[u8]) -> String {
     read_as(name, bytes, &options()).unwrap_err().what
 }
 
-fn count(layer: &Layer, code: &str, outcome: Outcome) -> u64 {
+pub(crate) fn count(layer: &Layer, code: &str, outcome: Outcome) -> u64 {
     let matching = |f: &&ingest::Finding| f.code == code && f.outcome == outcome;
     layer
         .report
@@ -46,13 +46,13 @@ fn count(layer: &Layer, code: &str, outcome: Outcome) -> u64 {
         .sum()
 }
 
-fn column<'a>(layer: &'a Layer, name: &str) -> (ColumnKind, Vec<&'a Value>) {
+pub(crate) fn column<'a>(layer: &'a Layer, name: &str) -> (ColumnKind, Vec<&'a Value>) {
     let place = layer.schema.position(name).unwrap();
     let values = layer.features.iter().map(|f| &f.values[place]).collect();
     (layer.schema.columns[place].kind, values)
 }
 
-fn text(value: &str) -> Value {
+pub(crate) fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
@@ -446,7 +446,7 @@ fn exchanged_axes_and_degrees_for_metres_are_noticed() {
 }
 
 /// Cuts short, flips bits and writes absurd counts, without randomness.
-fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for step in 0..40 {
         all.push(good[..good.len() * step / 40].to_vec());

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod common;
+mod gml;
 mod kept;
 mod layers;
 mod octrees;
