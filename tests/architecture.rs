@@ -53,6 +53,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     // What departments deliver, and archives of tiles.
     ("rusqlite", &["ingest", "store", "data-samples"]),
     ("pmtiles", &["store"]),
+    ("parquet", &["ingest"]),
+    ("quick-xml", &["ingest"]),
+    // Sources at an address; tests ask servers with it, too.
+    ("ureq", &["ingest"]),
 ];
 
 /// Name and dependencies of a package, without those of its tests.

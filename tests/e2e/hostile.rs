@@ -165,7 +165,19 @@ fn small_samples(folder: &Path) {
         "h.gml",
         "<gml:FeatureCollection xmlns:gml=\"http://www.opengis.net/gml/3.2\"><gml:featureMember><k:Punkt xmlns:k=\"k\" gml:id=\"p1\"><k:tal>1</k:tal><k:plats><gml:Point><gml:pos>150000 6900000</gml:pos></gml:Point></k:plats></k:Punkt></gml:featureMember></gml:FeatureCollection>",
     );
+    write(
+        "i.kml",
+        "<kml><Placemark><name>a</name><Point><coordinates>15.0,60.0,3</coordinates></Point></Placemark></kml>",
+    );
+    write(
+        "j.city.json",
+        r#"{"type":"CityJSON","version":"2.0","transform":{"scale":[0.001,0.001,0.001],"translate":[150000,6900000,0]},"CityObjects":{"a":{"type":"Building","geometry":[{"type":"MultiSurface","lod":"0","boundaries":[[[0,1,2]]]}]}},"vertices":[[0,0,0],[9000,0,0],[9000,9000,0]]}"#,
+    );
     for (from, to) in [
+        (
+            "conformance/geoparquet/test_data/data-point-encoding_wkb.parquet",
+            "k.parquet",
+        ),
         ("lidar/las-laz-pairs/point10.las", "d.las"),
         ("lidar/las-laz-pairs/point10.laz", "e.laz"),
         ("lidar/permutations/1.2_3.las", "f.las"),

@@ -98,7 +98,8 @@ pub(crate) struct Init {
 pub(crate) struct Ingest {
     /// Folder of the twin.
     pub(crate) dir: PathBuf,
-    /// A layer's file, or the files of one survey.
+    /// Files of one layer or survey; also a folder of them, a pattern such as "in/*.gml", or
+    /// the address (https://…) of a file.
     #[arg(required = true)]
     pub(crate) source: Vec<PathBuf>,
     /// Name of the collection or survey, in a-z, 0-9, _ and -.
@@ -133,6 +134,10 @@ pub(crate) struct Ingest {
     /// Attribute that identifies a feature, so that ids stay the same when it is delivered again.
     #[arg(long, value_name = "NAME")]
     pub(crate) id_property: Option<String>,
+    /// Give each row of a table the geometry of the feature of another collection whose KEY
+    /// (an attribute, or "id") is the row's COLUMN, as in roads.link_id=link.
+    #[arg(long, value_name = "COLLECTION.KEY=COLUMN", value_parser = join)]
+    pub(crate) join: Option<Join>,
     /// Put the new in place of what the collection has.
     #[arg(long, conflicts_with_all = ["append", "sync"])]
     pub(crate) replace: bool,
@@ -147,6 +152,17 @@ pub(crate) struct Ingest {
     /// that was cut short is refused.
     #[arg(long, requires = "sync", default_value = "20%", value_name = "PERCENT", value_parser = percent)]
     pub(crate) max_removed: u8,
+}
+
+/// Where rows of a table get their geometry from.
+#[derive(Debug, Clone)]
+pub(crate) struct Join {
+    /// The collection that has it.
+    pub(crate) collection: String,
+    /// The attribute of that collection.
+    pub(crate) key: String,
+    /// The column of the table.
+    pub(crate) column: String,
 }
 
 /// Options of `contour`.
@@ -421,20 +437,19 @@ pub(crate) enum Role {
     Admin,
 }
 
-/// Reads a share such as `20%` or `20`.
-fn percent(text: &str) -> Result<u8, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).parse::<u8>().ok();
-    let percent = number.filter(|percent| *percent <= 100);
-    percent.ok_or_else(|| "give a share from 0% to 100%".to_owned())
-}
-
-/// Reads an instant, or `now`.
-fn instant(text: &str) -> Result<Timestamp, String> {
-    if text == "now" {
-        return Ok(Timestamp::now());
+/// Reads `COLLECTION.KEY=COLUMN`.
+fn join(text: &str) -> Result<Join, String> {
+    let parts = text
+        .split_once('.')
+        .and_then(|(collection, rest)| Some((collection, rest.split_once('=')?)));
+    match parts {
+        Some((collection, (key, column))) if ![collection, key, column].contains(&"") => Ok(Join {
+            collection: collection.to_owned(),
+            key: key.to_owned(),
+            column: column.to_owned(),
+        }),
+        _ => Err("give collection, key and column, as in roads.link_id=link".to_owned()),
     }
-    let instant = text.parse();
-    instant.map_err(|_| "give an instant such as 2026-11-22T00:00:00Z, or now".to_owned())
 }
 
 /// Reads `Z/X/Y`, the order in which the addresses of tiles have them.

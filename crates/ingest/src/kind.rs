@@ -28,11 +28,15 @@ pub fn source_kind(path: &Path) -> Result<SourceKind, Error> {
 pub(crate) enum Format {
     Las,
     GeoJson,
+    CityJson,
     Sqlite,
     Shapefile,
     Zip,
     FlatGeobuf,
     Gml,
+    Kml,
+    Gpx,
+    Parquet,
     Csv,
 }
 
@@ -42,11 +46,15 @@ impl Format {
         match self {
             Format::Las => "a LAS or LAZ point cloud",
             Format::GeoJson => "JSON",
+            Format::CityJson => "CityJSON",
             Format::Sqlite => "an SQLite database",
             Format::Shapefile => "a Shapefile",
             Format::Zip => "a zip archive",
             Format::FlatGeobuf => "FlatGeobuf",
             Format::Gml => "GML",
+            Format::Kml => "KML",
+            Format::Gpx => "GPX",
+            Format::Parquet => "Parquet",
             Format::Csv => "text",
         }
     }
@@ -64,11 +72,15 @@ impl Format {
                 "geojsons",
                 "ndgeojson",
             ],
+            Format::CityJson => &["json", "cityjson", "jsonl", "cityjsonl"],
             Format::Sqlite => &["gpkg", "sqlite", "db", "sqlite3"],
             Format::Shapefile => &["shp"],
-            Format::Zip => &["zip", "shz"],
+            Format::Zip => &["zip", "shz", "kmz"],
             Format::FlatGeobuf => &["fgb"],
             Format::Gml => &["gml", "xml"],
+            Format::Kml => &["kml", "xml"],
+            Format::Gpx => &["gpx", "xml"],
+            Format::Parquet => &["parquet", "geoparquet", "pq"],
             Format::Csv => &["csv", "tsv", "txt"],
         };
         ending.is_empty() || endings.contains(&ending)
@@ -98,7 +110,7 @@ pub(crate) fn format(path: &Path) -> Result<Format, Error> {
         .read_to_end(&mut head)
         .map_err(cannot)?;
     let ending = ending(path);
-    if SHAPEFILE_PARTS.contains(&ending.as_str()) && path.with_extension("shp").exists() {
+    if is_shapefile_part(path) {
         return Err(refuse(
             "is one part of a Shapefile: name the .shp file".to_owned(),
         ));
@@ -111,6 +123,33 @@ pub(crate) fn format(path: &Path) -> Result<Format, Error> {
         )));
     }
     Ok(found)
+}
+
+/// Whether a file is one part of a Shapefile that lies beside it.
+pub(crate) fn is_shapefile_part(path: &Path) -> bool {
+    SHAPEFILE_PARTS.contains(&ending(path).as_str()) && path.with_extension("shp").exists()
+}
+
+/// Whether a file of a folder may be a source by its name. Texts, XML without a better name
+/// and databases may be anything, and lie in many folders.
+pub(crate) fn may_be_source(path: &Path) -> bool {
+    let ending = ending(path);
+    let any = [
+        Format::Las,
+        Format::GeoJson,
+        Format::CityJson,
+        Format::Sqlite,
+        Format::Shapefile,
+        Format::Zip,
+        Format::FlatGeobuf,
+        Format::Gml,
+        Format::Kml,
+        Format::Gpx,
+        Format::Parquet,
+        Format::Csv,
+    ];
+    !["", "txt", "xml", "db"].contains(&ending.as_str())
+        && any.iter().any(|format| format.fits_ending(&ending))
 }
 
 /// The ending of the file's name, in small letters.
@@ -143,7 +182,10 @@ pub(crate) fn of_head(head: &[u8]) -> Result<Format, String> {
         return Ok(Format::Zip);
     }
     if is(b"PAR1") {
-        return refused("is Parquet, which is not read: export it as GeoPackage or FlatGeobuf");
+        return Ok(Format::Parquet);
+    }
+    if is(b"PARE") {
+        return refused("is encrypted Parquet: export it without encryption");
     }
     if is(b"\x1f\x8b") {
         return refused("is gzip: unpack it first");
@@ -166,14 +208,21 @@ pub(crate) fn of_head(head: &[u8]) -> Result<Format, String> {
         .find(|b| !b.is_ascii_whitespace() && **b != 0x1e);
     match first {
         None => refused("holds nothing but white space: fetch or export it again"),
+        Some(b'{') if is_cityjson(text) => Ok(Format::CityJson),
         Some(b'{' | b'[') => Ok(Format::GeoJson),
         Some(b'<') => of_xml(&String::from_utf8_lossy(text)),
         Some(_) if head.contains(&0) => Err(format!(
-            "is of no type that is read, it starts with {}: use GeoPackage, GeoJSON, FlatGeobuf, Shapefile, GML, CSV, LAS or LAZ",
+            "is of no type that is read, it starts with {}: use GeoPackage, GeoJSON, FlatGeobuf, GeoParquet, Shapefile, GML, KML, GPX, CityJSON, CSV, LAS or LAZ",
             start(head)
         )),
         Some(_) => Ok(Format::Csv),
     }
+}
+
+/// Whether JSON that starts so is CityJSON: its words come early, in whatever order.
+fn is_cityjson(text: &[u8]) -> bool {
+    let has = |word: &[u8]| text.windows(word.len()).any(|at| at == word);
+    has(b"\"CityJSON\"") || has(b"\"CityObjects\"")
 }
 
 /// Returns the format of XML that starts so, by its first element.
@@ -191,6 +240,8 @@ fn of_xml(text: &str) -> Result<Format, String> {
             "is an error report of the server that it was fetched from: {}",
             words_of(text)
         )),
+        "kml" => Ok(Format::Kml),
+        "gpx" => Ok(Format::Gpx),
         "CityModel" => refused("is CityGML, which is not read: convert it to CityJSON"),
         name if name.ends_with("FeatureCollection") || text.contains("opengis.net/gml") => {
             Ok(Format::Gml)
@@ -261,6 +312,8 @@ mod tests {
     fn xml_is_told_by_its_first_element() {
         let gml = r#"<?xml version="1.0"?><!-- <kml> --><ogr:FeatureCollection xmlns:gml="x">"#;
         assert_eq!(of_head(gml.as_bytes()), Ok(Format::Gml));
+        assert_eq!(of_head(b"<kml xmlns='x'>"), Ok(Format::Kml));
+        assert_eq!(of_head(b"\xef\xbb\xbf<gpx\n>"), Ok(Format::Gpx));
         let report = "<ows:ExceptionReport><ows:Exception><ows:ExceptionText>No such\ntype</ows:ExceptionText>";
         let said = of_head(report.as_bytes()).expect_err("no layer");
         assert!(said.ends_with("fetched from: No such type"), "{said}");

@@ -4,6 +4,7 @@
 //! It knows nothing of the store.
 
 mod error;
+mod fetch;
 mod guard;
 mod kind;
 mod layer;
@@ -12,8 +13,9 @@ mod survey;
 mod threads;
 
 pub use error::Error;
+pub use fetch::files_of;
 pub use kind::{SourceKind, source_kind};
-pub use layer::{Layer, LayerOptions, read_layer};
+pub use layer::{Layer, LayerOptions, Partners, read_layer, read_layers};
 pub use report::{Finding, Outcome, Report};
 pub use survey::{
     Block, DEFAULT_MEMORY_BYTES, OctreeSummary, SurveyBlocks, SurveyHeader, SurveyOptions,

@@ -41,6 +41,21 @@ impl Report {
     /// few enough to read.
     pub const MAX_EXAMPLES: usize = 5;
 
+    /// Adds what was found in the file called `name`.
+    pub(crate) fn absorb(&mut self, other: Report, name: &str) {
+        for found in other.findings {
+            let mut examples = found.examples.into_iter();
+            for _ in 0..found.count {
+                match examples.next() {
+                    Some(example) => {
+                        self.count(found.code, found.outcome, || format!("{name}: {example}"));
+                    }
+                    None => self.count(found.code, found.outcome, || name.to_owned()),
+                }
+            }
+        }
+    }
+
     /// Counts one more of `code`, with `example` if there is still room for it.
     pub(crate) fn count(
         &mut self,

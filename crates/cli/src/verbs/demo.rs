@@ -96,6 +96,7 @@ fn build(dir: &Path) -> anyhow::Result<()> {
             title: source.title,
             department: source.department,
             id_property: source.id_property,
+            join: None,
             trust_classification: false,
             mode: PutMode::Create,
         };

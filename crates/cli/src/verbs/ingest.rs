@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use geodesy::Crs;
 use ingest::{
-    DEFAULT_MEMORY_BYTES, LayerOptions, Report, SourceKind, SurveyBlocks, SurveyOptions,
+    DEFAULT_MEMORY_BYTES, LayerOptions, Partners, Report, SourceKind, SurveyBlocks, SurveyOptions,
     SurveyReader, VerticalSource,
 };
 use jiff::Timestamp;
-use model::{Collection, CollectionId, Source, Survey, VerticalDatum};
+use model::{Access, Collection, CollectionId, Source, Survey, VerticalDatum};
 use serde_json::{Value, json};
 use store::{
     Differences, HeightKind, HeightsWriter, PointLayout, PutMode, SurveyWriter, Transaction, Twin,
 };
 
-use crate::arguments::Ingest;
+use crate::arguments::{Ingest, Join};
 use crate::output;
 
 /// Who delivers, in the log of changes.
@@ -41,8 +41,13 @@ pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
     } else {
         PutMode::Create
     };
+    let scratch = tempfile::tempdir()?;
+    let mut sources = Vec::new();
+    for source in &options.source {
+        sources.extend(ingest::files_of(source, scratch.path())?);
+    }
     let delivery = Delivery {
-        sources: options.source,
+        sources,
         collection: CollectionId::new(&options.collection)?,
         layer: options.layer,
         crs: options.crs,
@@ -52,6 +57,7 @@ pub(crate) fn run(options: Ingest, json: bool) -> anyhow::Result<()> {
         title: options.title,
         department: options.department,
         id_property: options.id_property,
+        join: options.join,
         trust_classification: options.trust_classification,
         mode,
     };
@@ -73,6 +79,7 @@ pub(crate) struct Delivery {
     pub(crate) title: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) id_property: Option<String>,
+    pub(crate) join: Option<Join>,
     pub(crate) trust_classification: bool,
     pub(crate) mode: PutMode,
 }
@@ -96,6 +103,9 @@ pub(crate) fn deliver(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value
         surveys += usize::from(ingest::source_kind(path)? == SourceKind::Survey);
     }
     if surveys == delivery.sources.len() {
+        if delivery.join.is_some() {
+            bail!("--join is for tables: points of a survey have their own places");
+        }
         deliver_survey(twin, delivery)
     } else if surveys == 0 {
         deliver_layer(twin, delivery)
@@ -105,16 +115,19 @@ pub(crate) fn deliver(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value
 }
 
 fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {
-    let [path] = delivery.sources.as_slice() else {
-        bail!("a layer is ingested from one file at a time: give the others with --append")
-    };
     let options = LayerOptions {
         target: Crs::from_code(twin.crs_code())?,
         crs: delivery.crs.as_deref().map(Crs::from_code).transpose()?,
         layer: delivery.layer.clone(),
         id_property: delivery.id_property.clone(),
     };
-    let layer = ingest::read_layer(path, &options)?;
+    let mut layer = ingest::read_layers(&delivery.sources, &options)?;
+    if let Some(join) = &delivery.join {
+        let partners = partners(twin, join)?;
+        layer = layer
+            .join(&join.column, &partners)
+            .map_err(|what| anyhow!("{}: {what}", delivery.names()))?;
+    }
     let collection = Collection {
         id: delivery.collection.clone(),
         title: title(delivery),
@@ -150,6 +163,33 @@ fn deliver_layer(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, Str
     let sentence =
         format!("{added} added, {changed} changed, {removed} removed, {unchanged} unchanged\n");
     Ok((object, text + &sentence))
+}
+
+/// Geometries of the collection that rows of a table are joined to, by their key.
+fn partners(twin: &Twin, join: &Join) -> anyhow::Result<Partners> {
+    let Join {
+        collection: id,
+        key,
+        ..
+    } = join;
+    let view = twin.snapshot()?.view(Access::Everything);
+    let Some(collection) = view.collection(id) else {
+        bail!("--join: there is no collection {id:?}: ingest it first");
+    };
+    let place = collection.meta().schema.position(key);
+    if place.is_none() && key != "id" {
+        bail!("--join: collection {id:?} has no attribute {key:?}");
+    }
+    let mut partners = Partners::new(format!("{id}.{key}"));
+    for feature in collection.all()? {
+        let feature = feature?;
+        let key = match place {
+            Some(place) => feature.values[place].clone(),
+            None => model::Value::Text(feature.id.to_string()),
+        };
+        partners.add(&key, feature.geometry);
+    }
+    Ok(partners)
 }
 
 fn deliver_survey(twin: &Twin, delivery: &Delivery) -> anyhow::Result<(Value, String)> {

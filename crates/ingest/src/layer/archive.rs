@@ -1,4 +1,4 @@
-//! A zip archive with one Shapefile inside, as portals deliver it.
+//! A zip archive with one Shapefile inside, as portals deliver it, or with KML (KMZ).
 //!
 //! Nothing is ever unpacked to disk: parts are read into memory, by the bytes
 //! that come out and not by what the archive claims. An entry whose name leads
@@ -11,6 +11,7 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
+use super::kml;
 use super::raw::{RawLayer, Refusal};
 use super::shapefile::{self, Parts};
 
@@ -36,16 +37,23 @@ pub(crate) fn read_archive(
             archive.len()
         )));
     }
-    let shapefiles = shapefiles(&mut archive)?;
+    let (shapefiles, kml) = contents(&mut archive)?;
     let names = || {
         let names: Vec<_> = shapefiles.keys().map(String::as_str).collect();
         names.join(", ")
     };
     let entries = match (layer, shapefiles.len()) {
         (_, 0) => {
-            return Err(Refusal::new(
-                "is a zip archive without a Shapefile: unpack it and name the file in it",
-            ));
+            if kml.is_empty() {
+                return Err(Refusal::new(
+                    "is a zip archive without a Shapefile or KML: unpack it and name the file in it",
+                ));
+            }
+            let mut documents = Vec::new();
+            for (name, index) in kml {
+                documents.push((name, read_entry(&mut archive, index)?));
+            }
+            return kml::read_kmz(&documents);
         }
         (Some(wanted), _) => shapefiles
             .iter()
@@ -89,8 +97,15 @@ fn base(name: &str) -> &str {
 /// Entry numbers by ending, for every name that has a `.shp`.
 type Shapefiles = BTreeMap<String, BTreeMap<String, usize>>;
 
-fn shapefiles<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Shapefiles, Refusal> {
+/// Entry numbers of KML documents, and their names.
+type Documents = Vec<(String, usize)>;
+
+/// Returns the Shapefiles and the KML documents of an archive.
+fn contents<R: Read + Seek>(
+    archive: &mut ZipArchive<R>,
+) -> Result<(Shapefiles, Documents), Refusal> {
     let mut found = Shapefiles::new();
+    let mut kml = Documents::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| {
             Refusal::new(format!(
@@ -114,11 +129,14 @@ fn shapefiles<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Shapefiles,
             Path::new(&name).extension(),
         ) {
             let ending = ending.to_string_lossy().to_ascii_lowercase();
+            if ending == "kml" {
+                kml.push((name.clone(), index));
+            }
             found.entry(stem).or_default().insert(ending, index);
         }
     }
     found.retain(|_, entries| entries.contains_key("shp"));
-    Ok(found)
+    Ok((found, kml))
 }
 
 /// The entry's name, with marks for what is no text in it.

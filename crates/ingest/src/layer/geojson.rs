@@ -51,7 +51,7 @@ pub(crate) fn read_geojson(text: impl Read) -> Result<RawLayer, Refusal> {
 }
 
 /// Puts the parser's error in words, with its place.
-fn refusal(error: &serde_json::Error) -> Refusal {
+pub(super) fn refusal(error: &serde_json::Error) -> Refusal {
     let place = format!("line {} column {}", error.line(), error.column());
     let text = error.to_string();
     let what = if error.is_io() {
@@ -70,13 +70,13 @@ fn refusal(error: &serde_json::Error) -> Refusal {
 }
 
 /// Drops a byte order mark and turns record separators (RFC 8142) into spaces.
-struct WithoutMarks<R> {
+pub(super) struct WithoutMarks<R> {
     inner: R,
     at_start: bool,
 }
 
 impl<R: Read> WithoutMarks<R> {
-    fn new(inner: R) -> io::BufReader<WithoutMarks<R>> {
+    pub(super) fn new(inner: R) -> io::BufReader<WithoutMarks<R>> {
         io::BufReader::with_capacity(
             1 << 16,
             WithoutMarks {
@@ -398,7 +398,7 @@ impl<'de> Visitor<'de> for PropertiesSeed<'_> {
     }
 }
 
-fn value_of(json: serde_json::Value) -> Value {
+pub(super) fn value_of(json: serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(b) => Value::Boolean(b),

@@ -5,24 +5,30 @@
 //! types their attributes over the whole file; [`ids`] identifies them.
 
 mod archive;
+mod cityjson;
 mod csv;
 mod dates;
 mod flatgeobuf;
 mod geojson;
 mod geopackage;
 mod gml;
+mod gpx;
 mod ids;
+mod join;
+mod kml;
+mod parquet;
 mod prepare;
 mod raw;
 mod repair;
 mod schema;
+mod several;
 mod shapefile;
 mod wkb;
 mod xml;
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use geo::{Distance, Haversine};
 use geodesy::{Crs, Transform};
@@ -32,9 +38,12 @@ use crate::error::Error;
 use crate::kind::{self, Format};
 use crate::report::{Outcome, Report};
 
+pub use join::Partners;
+
 use ids::Key;
 use prepare::{OUT_OF_RANGE, Prepared, PreparedFeature, Source};
 use raw::{FileCrs, RawGeometry, RawLayer, Refusal};
+use several::Several;
 
 /// How to read a layer.
 #[derive(Debug, Clone)]
@@ -61,7 +70,7 @@ pub struct Layer {
 }
 
 /// Reads a layer: GeoJSON, line-delimited GeoJSON, GeoPackage, Shapefile,
-/// FlatGeobuf, GML or CSV, told apart by content.
+/// FlatGeobuf, GeoParquet, GML, KML, GPX, CityJSON or CSV, told apart by content.
 ///
 /// # Errors
 ///
@@ -69,19 +78,54 @@ pub struct Layer {
 /// damaged, or has no CRS and none is given. Features that are of no use are no
 /// error: they are left out and counted in the report.
 pub fn read_layer(path: &Path, options: &LayerOptions) -> Result<Layer, Error> {
-    let format = kind::format(path)?;
-    let refuse = |Refusal(what)| Error {
+    let raw = read_file(path, options)?;
+    finish(raw, options).map_err(|Refusal(what)| Error {
         path: path.to_owned(),
         what,
-    };
-    let mut raw = read_raw(path, format, options).map_err(refuse)?;
+    })
+}
+
+/// Reads the files of one delivery as one layer, as [`read_layer`] reads one.
+///
+/// Its columns are those of all files, by name. Of features with one key the last wins,
+/// whichever file it is in.
+///
+/// # Errors
+///
+/// As [`read_layer`]; and if files say that they are in different CRSs.
+pub fn read_layers(paths: &[PathBuf], options: &LayerOptions) -> Result<Layer, Error> {
+    if let [only] = paths {
+        return read_layer(only, options);
+    }
+    let mut several = Several::default();
+    for path in paths {
+        let refuse = |Refusal(what)| Error {
+            path: path.clone(),
+            what,
+        };
+        let file = read_file(path, options)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        several.add(&name, file).map_err(refuse)?;
+    }
+    finish(several.finish(), options).map_err(|Refusal(what)| Error {
+        path: paths.first().cloned().unwrap_or_default(),
+        what: format!("and {} files more: {what}", paths.len().saturating_sub(1)),
+    })
+}
+
+fn read_file(path: &Path, options: &LayerOptions) -> Result<RawLayer, Error> {
+    let format = kind::format(path)?;
+    let mut raw = read_raw(path, format, options).map_err(|Refusal(what)| Error {
+        path: path.to_owned(),
+        what,
+    })?;
     let ending = kind::ending(path);
     if !format.fits_ending(&ending) {
         raw.report.count("other_type", Outcome::Noticed, || {
             format!("is called .{ending}, but was read as {}", format.name())
         });
     }
-    finish(raw, options).map_err(refuse)
+    Ok(raw)
 }
 
 fn read_raw(path: &Path, format: Format, options: &LayerOptions) -> Result<RawLayer, Refusal> {
@@ -95,6 +139,10 @@ fn read_raw(path: &Path, format: Format, options: &LayerOptions) -> Result<RawLa
         Format::Zip => archive::read_archive(open()?, layer),
         Format::FlatGeobuf => flatgeobuf::read_flatgeobuf(BufReader::new(open()?)),
         Format::Gml => gml::read_gml(open()?, layer, options.crs.as_ref()),
+        Format::CityJson => cityjson::read_cityjson(open()?),
+        Format::Kml => kml::read_kml(open()?),
+        Format::Gpx => gpx::read_gpx(open()?, layer),
+        Format::Parquet => parquet::read_parquet(path),
         Format::Las => Err(Refusal::new(
             "is a LAS or LAZ point cloud, not a layer: ingest it as a survey",
         )),

@@ -134,8 +134,8 @@ pub(crate) struct RawColumn {
     pub(crate) texts: Texts,
 }
 
-/// What texts of a column may turn out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What texts of a column may turn out to be; later ones more than those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Texts {
     /// Texts only: the format has types.
     Only,

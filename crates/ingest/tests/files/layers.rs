@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flatgeobuf::{ColumnType, FgbCrs, FgbWriter, FgbWriterOptions, GeometryType};
 use geozero::{ColumnValue, PropertyProcessor};
-use ingest::{Error, Layer, LayerOptions, Outcome, SourceKind, read_layer, source_kind};
+use ingest::{Error, Layer, LayerOptions, Outcome, Partners, SourceKind, read_layer, source_kind};
 use model::{ColumnKind, GeometryKind, Value};
 
 use crate::common::{crs, shared, write};
@@ -559,4 +559,44 @@ fn real_layers_are_read_whole() {
         let layer = read_layer(&path, &options).unwrap();
         assert_eq!(layer.report.kept, kept, "{file}: {:?}", layer.report);
     }
+}
+
+#[test]
+fn rows_take_the_geometry_of_the_feature_with_their_key() {
+    let mut links = Partners::new("links.nr");
+    let line = |x: f64| geo_types::Geometry::from(geo_types::Line::new((x, 0.0), (x, 1.0)));
+    links.add(&Value::Integer(7), Some(line(7.0)));
+    links.add(&Value::Integer(8), Some(line(8.0)));
+    links.add(&text("8"), Some(line(9.0)));
+    links.add(&Value::Null, Some(line(10.0)));
+    links.add(&text("Å"), None);
+    let counts = "länk;fordon\n7;1200\n8;300\nÅ;5\n9;1\n;2\n";
+    let layer = read("a.csv", counts.as_bytes())
+        .join("länk", &links)
+        .unwrap();
+    assert_eq!(layer.schema.geometry, GeometryKind::Line);
+    let geometries: Vec<_> = layer.features.iter().map(|f| f.geometry.clone()).collect();
+    assert_eq!(
+        geometries,
+        [Some(line(7.0)), Some(line(8.0)), None, None, None]
+    );
+    for (code, times) in [
+        ("no_partner", 2),
+        ("several_partners", 1),
+        ("partner_without_geometry", 1),
+    ] {
+        assert_eq!(
+            count(&layer, code, Outcome::Noticed),
+            times,
+            "{:?}",
+            layer.report
+        );
+    }
+    let refused = |table: &str, column: &str| {
+        let layer = read("a.csv", table.as_bytes());
+        layer.join(column, &links).unwrap_err()
+    };
+    assert!(refused(counts, "link").contains("länk, fordon"));
+    assert!(refused("länk\n1\n2\n", "länk").contains("right column"));
+    assert!(refused("länk;lon;lat\n7;17.3;62.4\n", "länk").contains("of its own"));
 }

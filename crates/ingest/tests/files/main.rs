@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blocks;
+mod cityjson;
 mod common;
+mod geoparquet;
 mod gml;
 mod kept;
+mod kml_gpx;
 mod layers;
 mod octrees;
 mod surveys;
