@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{new_twin, refuse, run, shared, succeed_json, text};
+use crate::harness::{Server, configure, new_twin, refuse, run, shared, succeed_json, text};
 
 /// An empty twin and a place for files.
 fn twin(crs: &str) -> tempfile::TempDir {
@@ -232,4 +232,32 @@ fn a_folder_a_pattern_and_an_address_are_one_delivery() {
         "--append",
     ]);
     assert!(said.contains("cannot be fetched"), "{said}");
+}
+
+#[test]
+fn another_twin_is_read_page_by_page() {
+    let theirs = twin("EPSG:3014");
+    let dir = theirs.path().join("twin");
+    configure(&dir, "[collections.brunnar]\npublic = true\n");
+    let rows: Vec<String> = (0..7).map(|nr| format!("{nr},17.3{nr},62.4")).collect();
+    let table = format!("nr,lon,lat\n{}\n", rows.join("\n"));
+    let source = put(theirs.path(), "brunnar.csv", table);
+    ingest(theirs.path(), &source, "brunnar", &["--id-property", "nr"]);
+    let server = Server::start(&dir);
+
+    let ours = twin("EPSG:3006");
+    let url = format!("{}/collections/brunnar/items?limit=3", server.base);
+    let report = ingest(ours.path(), &url, "grannens", &["--id-property", "nr"]);
+    assert_eq!(
+        (&report["read"], &report["kept"]),
+        (&7.into(), &7.into()),
+        "{report}"
+    );
+    let dir = ours.path().join("twin");
+    let answer = succeed_json(&["query", text(&dir), "--at", "17.36,62.4", "--radius", "1"]);
+    let well = &answer["collections"][0]["features"][0];
+    assert_eq!(well["properties"]["nr"], 6, "{answer}");
+    let url = format!("{}/collections/hemliga/items", server.base);
+    let said = refuse(&["ingest", text(&dir), &url, "--collection", "hemliga"]);
+    assert!(said.contains("404") && said.contains("hemliga"), "{said}");
 }

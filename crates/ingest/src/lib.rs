@@ -4,19 +4,19 @@
 //! It knows nothing of the store.
 
 mod error;
-mod fetch;
 mod guard;
 mod kind;
 mod layer;
 mod report;
+mod source;
 mod survey;
 mod threads;
 
 pub use error::Error;
-pub use fetch::files_of;
 pub use kind::{SourceKind, source_kind};
 pub use layer::{Layer, LayerOptions, Partners, read_layer, read_layers};
 pub use report::{Finding, Outcome, Report};
+pub use source::files_of;
 pub use survey::{
     Block, DEFAULT_MEMORY_BYTES, OctreeSummary, SurveyBlocks, SurveyHeader, SurveyOptions,
     SurveyReader, SurveySummary, VerticalSource,

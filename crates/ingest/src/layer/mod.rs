@@ -18,13 +18,13 @@ mod join;
 mod kml;
 mod parquet;
 mod prepare;
-mod raw;
+pub(crate) mod raw;
 mod repair;
 mod schema;
 mod several;
 mod shapefile;
 mod wkb;
-mod xml;
+pub(crate) mod xml;
 
 use std::fs::File;
 use std::io::BufReader;

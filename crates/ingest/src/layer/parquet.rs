@@ -562,8 +562,6 @@ fn lengths_of_page(head: &[u8]) -> Option<[u64; 2]> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

@@ -385,8 +385,6 @@ impl<R: Read> Read for Utf8<R> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     /// Names with their depths, and texts, in order.

@@ -213,7 +213,7 @@ impl<R: Read> Reading<'_, R> {
                         let context = self.context(context);
                         join(&mut whole, self.positions(&context, notes)?);
                     }
-                    other => return Err(curved(&other.to_owned())),
+                    other => return Err(curved(other)),
                 }
             }
         }
@@ -232,7 +232,7 @@ impl<R: Read> Reading<'_, R> {
                                 let context = self.context(context);
                                 patches.push(self.polygon(&context, notes)?);
                             }
-                            other => return Err(curved(&other.to_owned())),
+                            other => return Err(curved(other)),
                         }
                     }
                 }
@@ -289,16 +289,16 @@ impl<R: Read> Reading<'_, R> {
                         // Heights that nobody announced.
                         Some(2) | None
                             if inner.dimension.is_none()
-                                && numbers.len() % 2 != 0
-                                && numbers.len() % 3 == 0 =>
+                                && !numbers.len().is_multiple_of(2)
+                                && numbers.len().is_multiple_of(3) =>
                         {
                             3
                         }
                         // Heights that the CRS has, but not these positions.
                         Some(3)
                             if inner.dimension.is_none()
-                                && numbers.len() % 3 != 0
-                                && numbers.len() % 2 == 0 =>
+                                && !numbers.len().is_multiple_of(3)
+                                && numbers.len().is_multiple_of(2) =>
                         {
                             2
                         }
@@ -339,7 +339,7 @@ impl<R: Read> Reading<'_, R> {
             if numbers.is_empty() {
                 continue;
             }
-            if !(2..=4).contains(&dimension) || numbers.len() % dimension != 0 {
+            if !(2..=4).contains(&dimension) || !numbers.len().is_multiple_of(dimension) {
                 return Err(bad(format!(
                     "{} numbers in <{name}>, which are no positions of {dimension}",
                     numbers.len()
