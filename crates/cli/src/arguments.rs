@@ -452,6 +452,22 @@ fn join(text: &str) -> Result<Join, String> {
     }
 }
 
+/// Reads a share such as `20%` or `20`.
+fn percent(text: &str) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<u8>().ok();
+    let percent = number.filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "give a share from 0% to 100%".to_owned())
+}
+
+/// Reads an instant, or `now`.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Timestamp::now());
+    }
+    let instant = text.parse();
+    instant.map_err(|_| "give an instant such as 2026-11-22T00:00:00Z, or now".to_owned())
+}
+
 /// Reads `Z/X/Y`, the order in which the addresses of tiles have them.
 fn tile_address(text: &str) -> Result<TileCoord, String> {
     let parts: Vec<&str> = text.split('/').collect();
