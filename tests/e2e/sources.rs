@@ -261,3 +261,40 @@ fn another_twin_is_read_page_by_page() {
     let said = refuse(&["ingest", text(&dir), &url, "--collection", "hemliga"]);
     assert!(said.contains("404") && said.contains("hemliga"), "{said}");
 }
+
+#[test]
+fn a_collection_goes_out_as_geoparquet_and_comes_in_again() {
+    let folder = twin("EPSG:3006");
+    let folder = folder.path();
+    let dir = folder.join("twin");
+    let wells = put(
+        folder,
+        "brunnar.csv",
+        "namn;djup;E;N\nÅs;1,5;617000;6919000\nÖ;2;617100;6919000\n",
+    );
+    ingest(folder, &wells, "brunnar", &["--crs", "EPSG:3006"]);
+    let out = folder.join("ut.parquet");
+    let export = ["export", text(&dir), text(&out), "--collection", "brunnar"];
+    assert_eq!(succeed_json(&export)["features"], 2);
+    assert!(refuse(&export).contains("--force"));
+    let report = ingest(folder, text(&out), "igen", &["--id-property", "fid"]);
+    assert_eq!(report["kept"], 2, "{report}");
+    let well = found(folder, "617000,6919000", "igen");
+    assert_eq!(
+        (&well["properties"]["namn"], &well["properties"]["djup"]),
+        (&"Ås".into(), &1.5.into())
+    );
+    let laz = folder.join("ut.copc.laz");
+    let said = refuse(&["export", text(&dir), text(&laz), "--collection", "brunnar"]);
+    assert!(said.contains(".parquet"), "{said}");
+    let said = refuse(&[
+        "export",
+        text(&dir),
+        text(&out),
+        "--collection",
+        "nej",
+        "--force",
+    ]);
+    assert!(said.contains("no collection nej"), "{said}");
+    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 3);
+}

@@ -36,7 +36,7 @@ pub(crate) enum Verb {
     Contour(Contour),
     /// Build all tiles of collections in a tile matrix set, to be served as they are.
     Tile(Tile),
-    /// Write a survey of a twin to a file.
+    /// Write a survey or a collection of a twin to a file.
     Export(Export),
     /// Serve a twin over HTTP.
     Serve(Serve),
@@ -242,9 +242,10 @@ pub(crate) struct Tile {
 pub(crate) struct Export {
     /// Folder of the twin.
     pub(crate) dir: PathBuf,
-    /// File to write: *.copc.laz for the points of a survey, *.tif for what --product says.
+    /// File to write: *.parquet for the features of a collection, *.copc.laz for the points of
+    /// a survey, *.tif for what --product says.
     pub(crate) out: PathBuf,
-    /// Name of the survey.
+    /// Name of the collection or survey.
     #[arg(long, value_name = "ID")]
     pub(crate) collection: String,
     /// What a *.tif shows [default: ground].

@@ -294,6 +294,13 @@ impl<'a> Object<'a> {
         self.wkt(sys::PJ_WKT_TYPE_PJ_WKT2_2019)
     }
 
+    /// PROJJSON (schema 0.7), on one line.
+    pub(crate) fn projjson(&self) -> Option<String> {
+        let options = [c"MULTILINE=NO".as_ptr(), ptr::null()];
+        // SAFETY: as in `wkt`.
+        text(unsafe { sys::proj_as_projjson(self.context.0, self.raw.as_ptr(), options.as_ptr()) })
+    }
+
     fn wkt(&self, flavour: sys::PJ_WKT_TYPE) -> Option<String> {
         let options = [c"MULTILINE=NO".as_ptr(), ptr::null()];
         // SAFETY: live context and object; the list of options ends with null; the

@@ -14,7 +14,7 @@ mod threads;
 
 pub use error::Error;
 pub use kind::{SourceKind, source_kind};
-pub use layer::{Layer, LayerOptions, Partners, read_layer, read_layers};
+pub use layer::{GeoParquetWriter, Layer, LayerOptions, Partners, read_layer, read_layers};
 pub use report::{Finding, Outcome, Report};
 pub use source::files_of;
 pub use survey::{

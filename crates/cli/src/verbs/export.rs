@@ -1,12 +1,14 @@
-//! `tvilling export`: points or rasters of a survey to a file.
+//! `tvilling export`: features of a collection, or points or rasters of a survey, to a file.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use geodesy::Crs;
+use ingest::GeoParquetWriter;
 use model::Access;
 use serde_json::{Value, json};
-use store::{HeightKind, SurveyView};
+use store::{CollectionView, HeightKind, SurveyView};
 use tiler::Lights;
 
 use crate::arguments::{Export, Product};
@@ -21,17 +23,21 @@ const RASTER_SUFFIXES: [&str; 2] = [".tif", ".tiff"];
 /// Sides of a raster's cell that make sense, as for `ingest`.
 const CELL_SIZES_M: std::ops::RangeInclusive<f64> = 0.1..=100.0;
 
+/// How the name of a file of features ends.
+const FEATURES_SUFFIX: &str = ".parquet";
+
 pub(crate) fn run(options: Export, json: bool) -> anyhow::Result<()> {
     let out = options.out.as_path();
     let name = out.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default().to_ascii_lowercase();
-    let raster = if name.ends_with(POINTS_SUFFIX) {
+    let is_features = name.ends_with(FEATURES_SUFFIX);
+    let raster = if name.ends_with(POINTS_SUFFIX) || is_features {
         None
     } else if RASTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
         Some(product(&options)?)
     } else {
         bail!(
-            "{}: points and rasters of surveys can be exported so far: give the file a name that ends in {POINTS_SUFFIX} or {}",
+            "{}: features, and points and rasters of surveys, can be exported so far: give the file a name that ends in {FEATURES_SUFFIX}, {POINTS_SUFFIX} or {}",
             out.display(),
             RASTER_SUFFIXES[0]
         );
@@ -42,15 +48,22 @@ pub(crate) fn run(options: Export, json: bool) -> anyhow::Result<()> {
     let (twin, _) = super::open(&options.dir)?;
     let view = twin.snapshot()?.view(Access::Everything);
     let id = options.collection.as_str();
-    let Some(survey) = view.survey(id) else {
-        if view.collection(id).is_some() {
-            bail!("{id} is a collection of features, and only surveys can be exported so far");
-        }
+    let (survey, collection) = (view.survey(id), view.collection(id));
+    if is_features && survey.is_some() {
+        bail!("{id} is a survey: export it to a file that ends in {POINTS_SUFFIX}");
+    }
+    if !is_features && collection.is_some() {
         bail!(
-            "{}: there is no survey {id}: `tvilling status` lists those there are",
-            options.dir.display()
+            "{id} is a collection of features: export it to a file that ends in {FEATURES_SUFFIX}"
         );
-    };
+    }
+    if survey.is_none() && collection.is_none() {
+        bail!(
+            "{}: there is no {} {id}: `tvilling status` lists those there are",
+            options.dir.display(),
+            if is_features { "collection" } else { "survey" }
+        );
+    }
     if !options.force && out.exists() {
         bail!(
             "{} exists: name another file, or overwrite it with --force",
@@ -59,9 +72,13 @@ pub(crate) fn run(options: Export, json: bool) -> anyhow::Result<()> {
     }
     // Beside it, so that it takes its place in one step.
     let next = out.with_file_name(format!(".{name}.{}.next", std::process::id()));
-    let written = match raster {
-        None => write_points(&survey, &next),
-        Some(product) => write_raster(&survey, product, options.cell_size, &next),
+    let written = match (&survey, &collection) {
+        (Some(survey), _) => match raster {
+            None => write_points(survey, &next),
+            Some(product) => write_raster(survey, product, options.cell_size, &next),
+        },
+        (None, Some(collection)) => write_features(collection, twin.crs_code(), &next),
+        (None, None) => Err(anyhow!("there is nothing called {id}")),
     };
     let placed = written.and_then(|said| put_in_place(&next, out).map(|()| said));
     let (mut object, text) = match placed {
@@ -130,6 +147,21 @@ fn write_points(survey: &SurveyView, next: &Path) -> anyhow::Result<(Value, Stri
     let points = survey.meta().point_count;
     let object = json!({ "points": points, "bytes": bytes });
     Ok((object, format!("{points} points")))
+}
+
+fn write_features(
+    collection: &CollectionView,
+    crs_code: &str,
+    next: &Path,
+) -> anyhow::Result<(Value, String)> {
+    let schema = &collection.meta().schema;
+    let mut writer = GeoParquetWriter::create(next, schema, &Crs::from_code(crs_code)?)?;
+    for feature in collection.all()? {
+        writer.add(feature?)?;
+    }
+    let features = writer.finish()?;
+    let object = json!({ "features": features, "bytes": fs::metadata(next)?.len() });
+    Ok((object, format!("{features} features")))
 }
 
 fn write_raster(

@@ -311,6 +311,15 @@ impl Crs {
         self.ask(|object| object.wkt2(), "WKT 2")
     }
 
+    /// PROJJSON, with the vertical part where that has a code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] if PROJ cannot write it.
+    pub fn projjson(&self) -> Result<String, Error> {
+        self.ask(|object| object.projjson(), "PROJJSON")
+    }
+
     /// What errors call it: never a long definition.
     pub(crate) fn label(&self) -> &str {
         if self.has_authority_code() {

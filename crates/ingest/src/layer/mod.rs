@@ -17,6 +17,7 @@ mod ids;
 mod join;
 mod kml;
 mod parquet;
+mod parquet_writer;
 mod prepare;
 pub(crate) mod raw;
 mod repair;
@@ -39,6 +40,7 @@ use crate::kind::{self, Format};
 use crate::report::{Outcome, Report};
 
 pub use join::Partners;
+pub use parquet_writer::GeoParquetWriter;
 
 use ids::Key;
 use prepare::{OUT_OF_RANGE, Prepared, PreparedFeature, Source};

@@ -20,6 +20,7 @@ use parquet::file::reader::{ChunkReader, FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::{Field, Row};
 use parquet::schema::types::{Type, TypePtr};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json};
 
 use crate::guard::guarded;
@@ -99,7 +100,10 @@ fn read(path: &Path) -> Result<RawLayer, Refusal> {
                 declared: kind_of(field),
                 texts: Texts::Only,
             })?;
-            Column::Attribute(unit_of(field))
+            match is_json(field) {
+                true => Column::Json,
+                false => Column::Attribute(unit_of(field)),
+            }
         };
         columns.push(column);
         wanted.push(Arc::clone(field));
@@ -139,6 +143,8 @@ fn read(path: &Path) -> Result<RawLayer, Refusal> {
 #[derive(Clone, Copy)]
 enum Column {
     Geometry,
+    /// Texts that are JSON.
+    Json,
     /// With the unit of whole numbers that stand for times.
     Attribute(Option<Unit>),
 }
@@ -162,6 +168,12 @@ fn feature(number: u64, row: Row, columns: &[Column]) -> RawFeature {
             (Column::Geometry, _) => {
                 geometry = RawGeometry::unusable("bad_geometry", "no WKB");
             }
+            (Column::Json, field) => values.push(match value(field, None) {
+                Value::Text(text) if serde_json::from_str::<IgnoredAny>(&text).is_ok() => {
+                    Value::Json(text)
+                }
+                other => other,
+            }),
             (Column::Attribute(unit), field) => values.push(value(field, *unit)),
         }
     }
@@ -285,6 +297,13 @@ fn projjson(definition: &Json) -> FileCrs {
     }
 }
 
+/// Whether a column says that its texts are JSON.
+fn is_json(field: &TypePtr) -> bool {
+    let info = field.get_basic_info();
+    info.converted_type() == ConvertedType::JSON
+        || info.logical_type_ref() == Some(&LogicalType::Json)
+}
+
 /// Whether a column holds bytes that are no text.
 fn is_binary(field: &TypePtr) -> bool {
     use parquet::basic::Type as Physical;
@@ -312,7 +331,7 @@ fn is_binary(field: &TypePtr) -> bool {
 
 fn kind_of(field: &TypePtr) -> Option<ColumnKind> {
     use parquet::basic::Type as Physical;
-    if !field.is_primitive() {
+    if !field.is_primitive() || is_json(field) {
         return Some(ColumnKind::Json);
     }
     if let Some(Unit::Instant(_)) = unit_of(field) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ingest::{LayerOptions, Outcome, read_layer};
+use ingest::{GeoParquetWriter, LayerOptions, Outcome, read_layer};
 use model::{ColumnKind, Value};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
@@ -256,4 +256,37 @@ fn the_municipalities_of_sweden_cover_its_counties() {
     );
     // 447 thousand square kilometres of land and lakes (Statistics Sweden), simplified.
     assert!((small / 447e3 - 1.0).abs() < 0.03, "{small} km²");
+}
+
+#[test]
+fn what_is_written_is_read_again_as_it_was() {
+    let source = r#"{"type":"FeatureCollection","crs":{"type":"name","properties":{"name":"EPSG:3006"}},"features":[
+{"type":"Feature","id":7,"properties":{"fid":"F1","geometry":"rund","antal":3,"djup":1.5,"ok":true,"dag":"2026-05-03","tid":"1969-12-31T23:59:59.5Z","lista":[1,2]},"geometry":{"type":"Point","coordinates":[617303.1,6919012.2]}},
+{"type":"Feature","id":8,"properties":{"fid":"F2","antal":null,"dag":"1899-12-31"},"geometry":{"type":"MultiPolygon","coordinates":[[[[617300,6919000],[617400,6919000],[617400,6919100],[617300,6919000]]]]}},
+{"type":"Feature","id":9,"properties":{"fid":"F3"},"geometry":null}]}"#;
+    let original = read("a.geojson", source.as_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let mut writer = GeoParquetWriter::create(&path, &original.schema, &crs("EPSG:3006")).unwrap();
+    for feature in &original.features {
+        writer.add(feature.clone()).unwrap();
+    }
+    assert_eq!(writer.finish().unwrap(), 3);
+    let by_id = LayerOptions {
+        id_property: Some("fid_".to_owned()),
+        ..options()
+    };
+    let again = read_layer(&path, &by_id).unwrap();
+    assert_eq!(again.schema.columns[1..], original.schema.columns[..]);
+    for (again, original) in again.features.iter().zip(&original.features) {
+        assert_eq!(again.id, original.id);
+        assert_eq!(again.geometry, original.geometry);
+        assert_eq!(again.values[1..], original.values[..]);
+    }
+    // What other programs see first.
+    let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+    assert!(text.contains(r#""primary_column":"geometry_""#));
+    assert!(text.contains(r#""geometry_types":["MultiPolygon","Point"]"#));
+    assert!(text.contains(r#""bbox":[617300.0,6919000.0,617400.0,6919100.0]"#));
+    assert!(text.contains("SWEREF99 TM"));
 }
