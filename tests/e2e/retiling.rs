@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{Server, succeed, succeed_json, text};
+use crate::harness::{Server, configure, succeed, succeed_json, text};
 use crate::pyramids::{archives, ingest, twin};
 
 /// Streets in two towns, some of the second moved by so many degrees.
@@ -60,17 +60,72 @@ fn a_delivery_makes_only_the_tiles_anew_that_it_changed() {
     let whole = tile(&dir, &["--rebuild"]);
     assert_eq!(whole["unchanged_tiles"], 0);
     assert!(retiled == archive(&dir).1, "the archives differ");
-    let again = tile(&dir, &[]);
-    assert_eq!(again["unchanged_tiles"], again["tiles"]);
-    let said = succeed(&[
+    // The same features delivered again make a new version only if they differ.
+    ingest(&dir, "lines", &streets(0.0));
+    ingest(&dir, "lines", &streets(0.0003));
+    let undone = tile(&dir, &[]);
+    assert_eq!(undone["unchanged_tiles"], undone["tiles"]);
+    assert_eq!(undone["up_to_date"], false);
+}
+
+#[test]
+fn a_pyramid_that_would_be_made_again_as_it_is_is_left_alone() {
+    let (_folder, dir) = twin();
+    ingest(&dir, "lines", &streets(0.0));
+    let first = tile(&dir, &[]);
+    let (path, bytes) = archive(&dir);
+    let catalog = std::fs::read(dir.join("catalog")).expect("a catalog");
+    let mut same = tile(&dir, &[]);
+    assert_eq!(same["up_to_date"], true, "{same}");
+    assert_eq!(same["unchanged_tiles"], same["tiles"]);
+    for key in [
+        "tiles",
+        "distinct",
+        "bytes",
+        "tiles_with_sacrifices",
+        "levels",
+    ] {
+        assert_eq!(same[key], first[key], "{key}");
+    }
+    assert_eq!(archive(&dir).0, path);
+    assert!(std::fs::read(dir.join("catalog")).expect("a catalog") == catalog);
+    let ask = [
         "tile",
         text(&dir),
         "--collection",
         "lines",
         "--max-zoom",
         "14",
-    ]);
-    assert!(said.contains("as they were before"), "{said}");
+    ];
+    let said = succeed(&ask);
+    assert!(said.contains("up to date: nothing was made"), "{said}");
+
+    // Whatever else is asked for is made.
+    assert_eq!(tile(&dir, &["--rebuild"])["up_to_date"], false);
+    assert!(archive(&dir).1 == bytes && archive(&dir).0 != path);
+    assert_eq!(tile(&dir, &["--min-zoom", "5"])["up_to_date"], false);
+    same = tile(&dir, &[]);
+    assert_eq!(same["up_to_date"], false);
+    configure(&dir, "[collections.signs.tiles]\nmin_zoom = 3\n");
+    assert_eq!(tile(&dir, &[])["up_to_date"], true, "another's rules");
+    let toml = dir.join("twin.toml");
+    let rules = std::fs::read_to_string(&toml).expect("twin.toml");
+    let other = rules.replace("as_delivered = true", "as_delivered = true, min_zoom = 2");
+    std::fs::write(&toml, other.clone()).expect("twin.toml");
+    let later = tile(&dir, &[]);
+    assert_eq!(
+        (&later["up_to_date"], &later["unchanged_tiles"]),
+        (&false.into(), &0.into())
+    );
+    assert_eq!(tile(&dir, &[])["up_to_date"], true);
+    // Maps name the twin that the tiles are from.
+    let name = other
+        .lines()
+        .find(|line| line.starts_with("name = "))
+        .expect("a name");
+    std::fs::write(&toml, other.replace(name, "name = \"Another\"")).expect("twin.toml");
+    assert_eq!(tile(&dir, &[])["up_to_date"], false);
+    assert_eq!(succeed_json(&["check", text(&dir)])["whole"], true);
 }
 
 #[test]

@@ -56,19 +56,29 @@ fn into_twin(work: &Work, twin: &Twin, json: bool) -> anyhow::Result<()> {
     let mut objects = Vec::new();
     let mut text = String::new();
     let mut left_out = Vec::new();
+    let mut is_changed = false;
     for collection in &work.chosen(twin)? {
         let id = &collection.meta().id;
         let (version, parts) = (collection.version(), [collection.clone()]);
         let levels = work.levels(&parts)?;
         let description = work.describe(&parts, &levels)?;
-        let mut writer = transaction.begin_pyramid(id, description)?;
         let earlier = work.earlier(collection);
-        let made = work.build(&parts, &levels, &scratch, earlier.as_ref(), &mut writer)?;
+        if let Some(earlier) = &earlier
+            && let Some((object, line)) = work.same(&parts, &levels, &description, earlier)?
+        {
+            objects.push(object);
+            text += &line;
+            continue;
+        }
+        is_changed = true;
+        let mut writer = transaction.begin_pyramid(id, description)?;
+        let (made, imprints) =
+            work.build(&parts, &levels, &scratch, earlier.as_ref(), &mut writer)?;
         if made.summary.tiles == 0 {
             left_out.push(id.to_string());
             continue;
         }
-        let imprints = made.imprints.to_bytes();
+        let imprints = imprints.to_bytes();
         let written = transaction.put_pyramid(id, version, writer, Some(&imprints))?;
         let (object, line) = said(&parts, work.tms, &levels, &written, &made);
         objects.push(object);
@@ -84,7 +94,9 @@ fn into_twin(work: &Work, twin: &Twin, json: bool) -> anyhow::Result<()> {
     for id in &left_out {
         text += &format!("{id}: nothing to see in {}, no pyramid made\n", work.tms.id);
     }
-    transaction.commit()?;
+    if is_changed {
+        transaction.commit()?;
+    }
     let object = json!({ "pyramids": objects, "nothing_to_see": left_out });
     output::print(json, &object, &text);
     Ok(())
@@ -147,7 +159,7 @@ fn into_file(work: &Work, twin: &Twin, out: &Out, json: bool) -> anyhow::Result<
             .with_context(|| format!("{}: making a scratch folder", folder.display()))?;
         let description = work.describe(collections, &levels)?;
         let mut writer = PyramidWriter::create(&next, out.format, description)?;
-        let made = work.build(collections, &levels, scratch.path(), None, &mut writer)?;
+        let (made, _) = work.build(collections, &levels, scratch.path(), None, &mut writer)?;
         let written = writer.finish()?;
         fs::rename(&next, out.path).with_context(|| out.path.display().to_string())?;
         Ok((made, written))
@@ -177,7 +189,8 @@ struct Work<'a> {
 /// What came of building.
 struct Made {
     summary: tiler::PyramidSummary,
-    imprints: Imprints,
+    /// Whether all was there before, so that nothing was made.
+    is_up_to_date: bool,
     with_sacrifices: u64,
     seconds: f64,
 }
@@ -297,6 +310,44 @@ impl Work<'_> {
             .and_then(Earlier::of)
     }
 
+    /// What is said of a pyramid that would be made again as it is; none if it would not.
+    fn same(
+        &self,
+        collections: &[CollectionView],
+        levels: &RangeInclusive<u8>,
+        description: &PyramidDescription,
+        earlier: &Earlier,
+    ) -> anyhow::Result<Option<(Value, String)>> {
+        let started = Instant::now();
+        let pyramid = earlier.pyramid();
+        let layers = self.layers(collections);
+        if !earlier.is_of(&layers, self.tms, &self.pyramid_options(levels))
+            || !pyramid.is_called(description)?
+        {
+            return Ok(None);
+        }
+        let made = Made {
+            summary: tiler::PyramidSummary {
+                tiles: pyramid.tiles(),
+                unchanged_tiles: pyramid.tiles(),
+                ..tiler::PyramidSummary::default()
+            },
+            is_up_to_date: true,
+            with_sacrifices: pyramid.tiles_with_sacrifices()?,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        let written = pyramid.summary()?;
+        Ok(Some(said(collections, self.tms, levels, &written, &made)))
+    }
+
+    fn pyramid_options(&self, levels: &RangeInclusive<u8>) -> PyramidOptions {
+        PyramidOptions {
+            levels: levels.clone(),
+            tile: VectorOptions::default(),
+            memory_bytes: MEMORY_BYTES,
+        }
+    }
+
     fn build(
         &self,
         collections: &[CollectionView],
@@ -304,13 +355,9 @@ impl Work<'_> {
         scratch: &Path,
         earlier: Option<&Earlier>,
         writer: &mut PyramidWriter,
-    ) -> anyhow::Result<Made> {
+    ) -> anyhow::Result<(Made, Imprints)> {
         let started = Instant::now();
-        let options = PyramidOptions {
-            levels: levels.clone(),
-            tile: VectorOptions::default(),
-            memory_bytes: MEMORY_BYTES,
-        };
+        let options = self.pyramid_options(levels);
         // First what each level shows is made, then all features are cut, and then all tiles
         // written, level by level.
         let features = collections.iter().map(|c| c.meta().feature_count).sum();
@@ -341,12 +388,13 @@ impl Work<'_> {
         );
         bar.finish_and_clear();
         let (summary, imprints) = built.map_err(|failure| failure.0)?;
-        Ok(Made {
+        let made = Made {
             summary,
-            imprints,
+            is_up_to_date: false,
             with_sacrifices,
             seconds: started.elapsed().as_secs_f64(),
-        })
+        };
+        Ok((made, imprints))
     }
 }
 
@@ -409,10 +457,11 @@ fn said(
         "bytes": written.bytes,
         "features": made.summary.features,
         "tiles_with_sacrifices": made.with_sacrifices,
+        "up_to_date": made.is_up_to_date,
         "seconds": made.seconds,
     });
     let mut text = format!(
-        "{}: {} tiles ({} distinct) of {} levels {} to {}, {} bytes, {:.1} s, {} features in those made",
+        "{}: {} tiles ({} distinct) of {} levels {} to {}, {} bytes",
         ids.join(", "),
         written.tiles,
         written.contents,
@@ -420,10 +469,14 @@ fn said(
         levels.start(),
         levels.end(),
         written.bytes,
-        made.seconds,
-        made.summary.features
     );
-    if made.summary.unchanged_tiles > 0 {
+    if made.is_up_to_date {
+        text += ", up to date: nothing was made";
+    } else {
+        let features = made.summary.features;
+        text += &format!(", {:.1} s, {features} features in those made", made.seconds);
+    }
+    if !made.is_up_to_date && made.summary.unchanged_tiles > 0 {
         text += &format!("; {} as they were before", made.summary.unchanged_tiles);
     }
     if made.with_sacrifices > 0 {

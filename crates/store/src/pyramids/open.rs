@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use model::TileCoord;
 
-use super::Archive;
+use super::{Archive, PyramidDescription, PyramidSummary};
 use crate::Error;
 use crate::catalog::PyramidEntry;
 use crate::files::{Mapped, checksum};
@@ -79,6 +79,43 @@ impl PyramidView {
     /// Tiles that are not empty.
     pub fn tiles(&self) -> u64 {
         self.0.entry.tiles
+    }
+
+    /// What it came to when it was written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`] if the file could not be opened.
+    pub fn summary(&self) -> Result<PyramidSummary, Error> {
+        Ok(PyramidSummary {
+            tiles: self.tiles(),
+            contents: self.0.archive()?.header().contents,
+            bytes: self.byte_len(),
+        })
+    }
+
+    /// How many tiles gave something up to keep their byte limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn tiles_with_sacrifices(&self) -> Result<u64, Error> {
+        let metadata = self.0.archive()?.metadata()?;
+        let count = metadata["tvilling"]["tiles_with_sacrifices"].as_u64();
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Whether the archive says for people what such a description would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn is_called(&self, description: &PyramidDescription) -> Result<bool, Error> {
+        let metadata = self.0.archive()?.metadata()?;
+        let says = |key: &str| metadata[key].as_str();
+        Ok(says("name") == Some(&description.name)
+            && says("description") == Some(&description.description)
+            && says("attribution") == description.attribution.as_deref())
     }
 
     /// The bytes of the archive, as PMTiles.

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::iter::Peekable;
 
+use geodesy::TileMatrixSet;
 use model::{FeatureId, TileCoord};
 use store::{FeaturePlace, PyramidTile, PyramidView};
 
 use super::imprints::{Around, Imprint, Imprints};
 use super::order::Order;
 use super::sources::{Source, SourceLevel};
-use super::{BuiltTile, threads};
+use super::{BuiltTile, PyramidLayer, PyramidOptions, recipe, threads};
 use crate::Error;
 use crate::clip::ClipBox;
 use crate::level::{Level, PIXEL, Tile, Tiles};
@@ -33,6 +34,22 @@ impl Earlier {
         pyramid
             .is_undamaged()
             .then_some(Earlier { pyramid, imprints })
+    }
+
+    /// The pyramid.
+    pub fn pyramid(&self) -> &PyramidView {
+        &self.pyramid
+    }
+
+    /// Whether [`build_pyramid`](super::build_pyramid) would make the same pyramid again, to
+    /// the byte. Nothing is made to find out.
+    pub fn is_of(
+        &self,
+        layers: &[PyramidLayer],
+        tms: &TileMatrixSet,
+        options: &PyramidOptions,
+    ) -> bool {
+        self.imprints.asked == recipe::asked(layers, tms, options)
     }
 }
 
@@ -168,12 +185,12 @@ impl Changes {
     }
 
     /// What features have left now, given what the new ones of each source did.
-    pub(super) fn imprints(self, recipe: u128, new: Vec<Vec<Imprint>>) -> Imprints {
+    pub(super) fn imprints(self, recipes: [u128; 2], new: Vec<Vec<Imprint>>) -> Imprints {
         let sources = self.kept.into_iter().zip(new).map(|(mut all, new)| {
             all.extend(new);
             all
         });
-        Imprints::new(recipe, sources.collect())
+        Imprints::new(recipes, sources.collect())
     }
 }
 

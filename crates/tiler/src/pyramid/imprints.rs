@@ -4,15 +4,15 @@
 //! As bytes, all numbers little-endian:
 //!
 //! ```text
-//! "TVIMPRT1", recipe u128, sources u32; for each source: features u64; for each feature, by
-//! id: step from the id before (varint), content u64, west, south, east, north f32
+//! "TVIMPRT2", asked u128, recipe u128, sources u32; for each source: features u64; for each
+//! feature, by id: step from the id before (varint), content u64, west, south, east, north f32
 //! ```
 
 use model::FeatureId;
 
 use crate::clip::ClipBox;
 
-const MAGIC: &[u8; 8] = b"TVIMPRT1";
+const MAGIC: &[u8; 8] = b"TVIMPRT2";
 
 /// Bytes that an imprint takes at least.
 const LEN_MIN: usize = 1 + 8 + 16;
@@ -20,6 +20,8 @@ const LEN_MIN: usize = 1 + 8 + 16;
 /// What was left by all features, and by which recipe their tiles were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imprints {
+    /// A hash of all that was asked for: who asks the same again has it.
+    pub(super) asked: u128,
     /// A hash of all but the features that tiles depend on.
     pub(super) recipe: u128,
     /// For each source, in the order of ids.
@@ -82,11 +84,15 @@ impl Around {
 
 impl Imprints {
     /// Of all sources, each in any order.
-    pub(super) fn new(recipe: u128, mut sources: Vec<Vec<Imprint>>) -> Imprints {
+    pub(super) fn new([asked, recipe]: [u128; 2], mut sources: Vec<Vec<Imprint>>) -> Imprints {
         for source in &mut sources {
             source.sort_unstable_by_key(|imprint| imprint.id);
         }
-        Imprints { recipe, sources }
+        Imprints {
+            asked,
+            recipe,
+            sources,
+        }
     }
 
     /// How many features have no place in the set's CRS.
@@ -99,6 +105,7 @@ impl Imprints {
     /// As bytes, to be kept beside the pyramid.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
+        bytes.extend(self.asked.to_le_bytes());
         bytes.extend(self.recipe.to_le_bytes());
         bytes.extend((self.sources.len() as u32).to_le_bytes());
         for source in &self.sources {
@@ -119,6 +126,7 @@ impl Imprints {
     /// damaged.
     pub fn from_bytes(bytes: &[u8]) -> Option<Imprints> {
         let mut rest = bytes.strip_prefix(MAGIC)?;
+        let asked = u128::from_le_bytes(take(&mut rest)?);
         let recipe = u128::from_le_bytes(take(&mut rest)?);
         let count = u32::from_le_bytes(take(&mut rest)?);
         let mut sources = Vec::new();
@@ -148,7 +156,11 @@ impl Imprints {
             }
             sources.push(source);
         }
-        rest.is_empty().then_some(Imprints { recipe, sources })
+        rest.is_empty().then_some(Imprints {
+            asked,
+            recipe,
+            sources,
+        })
     }
 }
 
@@ -199,6 +211,7 @@ mod tests {
     #[test]
     fn imprints_come_back_as_they_were_and_damaged_ones_do_not() {
         let imprints = Imprints {
+            asked: 3,
             recipe: 7 << 100,
             sources: vec![
                 vec![

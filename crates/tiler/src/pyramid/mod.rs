@@ -123,6 +123,7 @@ pub fn build_pyramid<E: From<Error> + Send>(
     let order = Order::of(tms);
     let sources = sources::all(layers, tms, options, order, scratch)?;
     let recipe = recipe::of(&sources, tms, options);
+    let recipes = [recipe::asked(layers, tms, options), recipe];
     let earlier = earlier.filter(|earlier| {
         let imprints = &earlier.imprints;
         imprints.recipe == recipe && imprints.sources.len() == sources.len()
@@ -167,8 +168,8 @@ pub fn build_pyramid<E: From<Error> + Send>(
         }
     }
     let imprints = match changes {
-        Some(changes) => changes.imprints(recipe, imprints),
-        None => Imprints::new(recipe, imprints),
+        Some(changes) => changes.imprints(recipes, imprints),
+        None => Imprints::new(recipes, imprints),
     };
     summary.out_of_domain = imprints.nowhere();
     Ok((summary, imprints))
