@@ -123,6 +123,8 @@ class Judge:
         self.faults, self.fault_count = [], 0
         self.counts = {"tiles": 0, "features": 0, "polygons": 0, "points": 0}
         self.layers = {}
+        # By layer: levels that show it; by level and layer: attributes that features carry.
+        self.zooms, self.carried = {}, {}
         # By layer and id: attributes, of any level and set.
         self.known = {}
         self.pending, self.pending_of = [], []
@@ -137,22 +139,42 @@ class Judge:
         with open(self.path, "rb") as file:
             get_bytes = MmapSource(file)
             metadata = Reader(get_bytes).metadata()
-            fields = {
-                layer["id"]: layer["fields"] for layer in metadata["vector_layers"]
-            }
+            layers = {layer["id"]: layer for layer in metadata["vector_layers"]}
             shift = metadata["tvilling"]["zoom_shift"]
+            shown = {
+                z: said
+                for said in metadata["tvilling"]["shown"]
+                for z in range(said["levels"][0], said["levels"][1] + 1)
+            }
             levels, seen = set(), {}
             for (z, x, y), tile in all_tiles(get_bytes):
                 self.counts["tiles"] += 1
                 levels.add(z - shift)
+                of_level = shown[z - shift]["fields"]
+                # What the layer says of all levels, as far as it holds for this one.
+                fields = {
+                    name: {key: layers[name]["fields"][key] for key in keys}
+                    for name, keys in of_level.items()
+                    if layers[name]["minzoom"] <= z <= layers[name]["maxzoom"]
+                }
                 digest = hashlib.sha256(tile).digest()
-                # Judged once, wherever it lies.
-                if seen.setdefault(digest, (z, x, y)) == (z, x, y):
-                    self.judge_tile(f"{z - shift}/{x}/{y}", gzip.decompress(tile), fields)
+                # Judged once on each level, wherever it lies.
+                if seen.setdefault((z, digest), (z, x, y)) == (z, x, y):
+                    raw = gzip.decompress(tile)
+                    where = f"{z - shift}/{x}/{y}"
+                    if len(raw) > shown[z - shift]["byte_limit"]:
+                        self.fault(where, f"{len(raw)} bytes are over its limit")
+                    self.judge_tile(where, raw, fields)
         self.judge_polygons()
+        for name, zooms in self.zooms.items():
+            layer = layers[name]
+            said = [layer["minzoom"] - shift, layer["maxzoom"] - shift]
+            if said != [min(zooms), max(zooms)]:
+                self.fault(name, f"zooms are said to be {said}, and are {sorted(zooms)}")
         return {
             **self.counts,
-            "distinct": len(seen),
+            "distinct": len({digest for _, digest in seen}),
+            "carried": {name: sorted(keys) for name, keys in self.carried.items()},
             "levels": sorted(levels),
             "layers": self.layers,
             "set": metadata["tvilling"]["tile_matrix_set"],
@@ -180,6 +202,9 @@ class Judge:
                 all_of = [v if what == "keys" else v.SerializeToString() for v in getattr(layer, what)]
                 if len(set(all_of)) != len(all_of):
                     self.fault(place, f"{what} repeat")
+            level = where.split("/")[0]
+            self.zooms.setdefault(layer.name, set()).add(int(level))
+            self.carried.setdefault(f"{level} {layer.name}", set()).update(layer.keys)
             self.judge_features(place, layer, fields[layer.name])
 
     def judge_features(self, place, layer, fields):
@@ -221,6 +246,9 @@ class Judge:
         if before is attributes:
             return
         for name, content in attributes.items():
+            # A cluster stands for fewer points on each deeper level.
+            if name == "point_count":
+                continue
             if before.setdefault(name, content) != content:
                 self.fault(where, f"{name} is {content!r}, and elsewhere {before[name]!r}")
 

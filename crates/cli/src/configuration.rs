@@ -324,11 +324,13 @@ mod tests {
     fn rules_of_tiles_that_make_no_sense_are_refused_by_key() {
         let head = "name = 'a'\ncrs = 'EPSG:3006'\n[collections.trees.tiles]\n";
         let rules = "rank = 'h'\nrank_floors = [{ below_zoom = 12, rank = 9 }]\nspacing_px = 4\n\
-            attributes = [{ zooms = [0, 9], columns = ['h'] }]";
+            attributes = [{ zooms = [0, 9], columns = ['h'] }]\n\
+            byte_limits = [{ zooms = [0, 9], bytes = 200_000 }]";
         let read = parse(&format!("{head}{rules}")).unwrap();
         let tiles = &read.settings.collections["trees"].tiles;
         assert_eq!(tiles.rank_floors[0].below_zoom, 12);
         assert_eq!(tiles.attributes[0].zooms, 0..=9);
+        assert_eq!(tiles.byte_limits[0].bytes, 200_000);
         for (bad, key) in [
             ("spacing_px = -1", "spacing_px"),
             ("tolerance_px = nan", "tolerance_px"),
@@ -337,6 +339,14 @@ mod tests {
                 "rank_floors",
             ),
             ("attributes = [{ zooms = [9, 3], columns = [] }]", "[9, 3]"),
+            (
+                "byte_limits = [{ zooms = [0, 31], bytes = 5000 }]",
+                "[0, 31]",
+            ),
+            (
+                "byte_limits = [{ zooms = [0, 9], bytes = 5 }]",
+                "bytes = 5 ",
+            ),
             ("clusters = true", "clusters"),
         ] {
             let error = parse(&format!("{head}{bad}")).unwrap_err();

@@ -64,7 +64,7 @@ pub use log::{Change, ChangeKind, content_hash};
 pub use points::{EncodedNode, NodeEncoder, OctreeNode, PointLayout, SurveyWriter};
 pub use pyramids::{
     ArchiveFormat, PMTILES, PyramidDescription, PyramidSummary, PyramidTile, PyramidView,
-    PyramidWriter,
+    PyramidWriter, ShownLevel,
 };
 pub use rasters::AboveGroundTiff;
 pub use survey_view::SurveyView;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use model::{Column, ColumnKind, DataOrigin};
 use store::CollectionView;
 
+use crate::level::Level;
 use crate::shapes::Detail;
 
 /// A collection as the tiles of a level show it, in a layer of its name.
@@ -16,15 +18,39 @@ pub struct TileLayer {
     pub is_level: bool,
     /// Places of the columns that tiles carry, ascending; all columns if not given.
     pub columns: Option<Arc<[usize]>>,
+    /// Most bytes of a tile that shows it, before compression; that of
+    /// [`VectorOptions`](crate::VectorOptions) if not given.
+    pub byte_limit: Option<usize>,
 }
 
 impl TileLayer {
-    /// How finely features are drawn, if those that were delivered may move by `tolerance`.
-    pub(crate) fn detail(&self, tolerance: f64) -> Detail {
+    /// The columns that its features carry.
+    pub(crate) fn carried(&self) -> Vec<Column> {
+        let meta = self.collection.meta();
+        let schema = &meta.schema;
+        let mut carried: Vec<Column> = match &self.columns {
+            Some(places) => places
+                .iter()
+                .map(|&at| schema.columns[at].clone())
+                .collect(),
+            None => schema.columns.clone(),
+        };
+        // Tiles tell it of every feature of a collection that has one origin.
+        if meta.data_origin.is_some() && schema.position(DataOrigin::ATTRIBUTE).is_none() {
+            carried.push(Column {
+                name: DataOrigin::ATTRIBUTE.to_owned(),
+                kind: ColumnKind::Text,
+            });
+        }
+        carried
+    }
+
+    /// How finely its features are drawn at a level.
+    pub(crate) fn detail(&self, level: &Level) -> Detail {
         if self.is_level {
             Detail::OF_LEVEL
         } else {
-            Detail::of_delivered(tolerance)
+            Detail::of_delivered(level.tolerance())
         }
     }
 }
@@ -36,6 +62,7 @@ impl From<CollectionView> for TileLayer {
             collection,
             is_level: false,
             columns: None,
+            byte_limit: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Vector tiles go through these modules, in this order: `tile_rules` and `layers` (what an
 //! operator asks for, and what a level shows of a collection), `level` and `boxes` (where tiles
 //! lie, and what to read for them), `parts` and `shapes` (a geometry's way into them) with `simplify`, `clip` and `rings`,
-//! `mvt` (bytes), and `vector` (what is given up when a tile grows too large).
+//! `mvt` (bytes), `vector` (the layers of a tile), and `limit` with `coarser` (what is given up when a tile grows too large).
 //!
 //! Raster tiles take what a survey knows around their pixels from `scene`, and are painted in
 //! `raster` and, of two surveys, in `difference`; `coverage` writes whole grids to files.
@@ -21,6 +21,7 @@
 mod boxes;
 mod clip;
 pub mod cloud;
+mod coarser;
 mod coverage;
 mod density;
 mod difference;
@@ -29,6 +30,7 @@ pub mod generalise;
 mod label;
 mod layers;
 mod level;
+mod limit;
 pub mod mesh;
 mod mlt;
 mod mvt;
@@ -50,6 +52,7 @@ use model::TileCoord;
 
 use crate::boxes::ways;
 use crate::level::Level;
+use crate::limit::GivenUp;
 use crate::vector::{LayerBuilder, Place};
 
 pub use crate::coverage::{Product, write_raster};
@@ -57,18 +60,18 @@ pub use crate::density::deepest_level;
 pub use crate::difference::{CLEAR_BELOW_M, DIFFERENCE_CLASSES, DifferenceClass, difference_tile};
 pub use crate::format::ImageFormat;
 pub use crate::layers::TileLayer;
+pub use crate::limit::DEFAULT_BYTE_LIMIT;
 pub use crate::mlt::mlt_of_mvt;
 pub use crate::pyramid::{
-    BuiltTile, Earlier, Explanation, Imprints, LevelMade, PyramidLayer, PyramidOptions,
-    PyramidSummary, build_pyramid, explain,
+    BuiltPyramid, BuiltTile, Earlier, Explained, Explanation, Imprints, LevelMade, POINT_COUNT,
+    PyramidLayer, PyramidOptions, PyramidSummary, build_pyramid, explain,
 };
 pub use crate::raster::{
     BEYOND_M, ElevationEncoding, Relief, Shading, hillshade_tile, terrain_rgb_tile, themed_tile,
 };
 pub use crate::relief::Lights;
 pub use crate::theme::{Stop, Theme};
-pub use crate::tile_rules::{TileRules, ZoomAttributes, ZoomRank};
-pub use crate::vector::DEFAULT_BYTE_LIMIT;
+pub use crate::tile_rules::{TileRules, ZoomAttributes, ZoomBytes, ZoomRank};
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -130,10 +133,19 @@ pub struct VectorTile {
 /// How vector tiles are made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorOptions {
-    /// Most bytes before compression.
+    /// Most bytes before compression, unless the layers say otherwise.
     pub byte_limit: usize,
     /// What stands for a polygon.
     pub polygons: Polygons,
+}
+
+impl VectorOptions {
+    /// Most bytes of a tile of these layers: as many as the most generous of them allows.
+    pub(crate) fn limit_of<'a>(&self, layers: impl IntoIterator<Item = &'a TileLayer>) -> usize {
+        let limits = layers.into_iter().map(|layer| layer.byte_limit);
+        let limits = limits.map(|limit| limit.unwrap_or(self.byte_limit));
+        limits.max().unwrap_or(self.byte_limit)
+    }
 }
 
 /// What stands for a polygon in a vector tile.
@@ -171,17 +183,6 @@ pub fn vector_tile(
     tile: TileCoord,
     options: &VectorOptions,
 ) -> Result<VectorTile, Error> {
-    tile_within_limit(layers, tms, tile, options, None)
-}
-
-/// As [`vector_tile`], when it is known that the tile is `first` before anything is given up.
-fn tile_within_limit(
-    layers: &[TileLayer],
-    tms: &TileMatrixSet,
-    tile: TileCoord,
-    options: &VectorOptions,
-    first: Option<Vec<u8>>,
-) -> Result<VectorTile, Error> {
     let no_such_tile = || Error::NoSuchTile {
         tms: tms.id.clone(),
         tile,
@@ -197,35 +198,31 @@ fn tile_within_limit(
         .iter()
         .map(|layer| ways(layer.collection.crs_code(), tms));
     let ways = ways.collect::<Result<Vec<_>, _>>()?;
-    // The box to ask each collection for, in its CRS.
-    let mut queries = Vec::new();
+    let mut built = Vec::new();
     for (layer, ways) in layers.iter().zip(&ways) {
         let Some(all) = &layer.collection.meta().bounds else {
             continue;
         };
+        // The box to ask the collection for, in its CRS.
         let query = boxes::touched(all, &tile_bounds, level.unit, ways.as_ref());
+        let Some(query) = query else { continue };
         let place = Place {
             forward: ways.as_ref().map(|(forward, _)| forward),
             level: &level,
             tile: address,
         };
-        queries.extend(query.map(|query| (layer, place, query)));
-    }
-    vector::within_limit(level.tolerance(), options.byte_limit, first, |tolerance| {
-        let mut built = Vec::new();
-        for &(layer, place, query) in &queries {
-            let mut builder = LayerBuilder::new(layer, place, tolerance);
-            for feature in layer.collection.within(&query)? {
-                let mut feature = feature?;
-                if options.polygons == Polygons::LabelPoints {
-                    label::stand_in(&mut feature);
-                }
-                builder.add(&feature);
+        let mut builder = LayerBuilder::new(layer, place);
+        for feature in layer.collection.within(&query)? {
+            let mut feature = feature?;
+            if options.polygons == Polygons::LabelPoints {
+                label::stand_in(&mut feature);
             }
-            built.push(builder);
+            builder.add(&feature);
         }
-        Ok(built)
-    })
+        built.push(builder);
+    }
+    let byte_limit = options.limit_of(layers);
+    Ok(limit::within_limit(built, GivenUp::default(), byte_limit))
 }
 
 /// Compresses with gzip, the same bytes every time.

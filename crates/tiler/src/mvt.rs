@@ -15,6 +15,7 @@
 //! Source: <https://github.com/mapbox/vector-tile-spec/tree/master/2.1>.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use model::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -88,15 +89,58 @@ impl<'a> GeometryWriter<'a> {
     }
 }
 
+/// Reads geometry that [`GeometryWriter`] wrote, path after path: each line or ring is put
+/// into `path`, a ring without its first point repeated, and `see` is told of it.
+pub(crate) fn read_paths(
+    geometry: &[u8],
+    path: &mut Vec<Point>,
+    mut see: impl FnMut(&mut Vec<Point>),
+) {
+    let mut rest = geometry;
+    let mut cursor = [0_i32; 2];
+    path.clear();
+    while !rest.is_empty() {
+        let command = take_varint(&mut rest);
+        if command & 7 == CLOSE_PATH {
+            continue;
+        }
+        if command & 7 == MOVE_TO && !path.is_empty() {
+            see(path);
+            path.clear();
+        }
+        for _ in 0..command >> 3 {
+            for along in &mut cursor {
+                *along += unzigzag(take_varint(&mut rest)) as i32;
+            }
+            path.push(cursor);
+        }
+    }
+    if !path.is_empty() {
+        see(path);
+    }
+}
+
 /// A feature in a [`Layer`]; ranges are into the layer's arenas.
 #[derive(Debug, Clone)]
 struct Record {
     id: u64,
     kind: GeometryType,
-    importance: f64,
-    geometry_end: usize,
-    tags_end: usize,
+    importance: f32,
+    geometry: Range<usize>,
+    tags: Range<usize>,
 }
+
+impl Record {
+    /// Fewest bytes that it takes in a tile, whatever attributes are left out.
+    fn least_len(&self) -> usize {
+        let len = 1 + varint_len(self.id) + 2 + len_of_bytes(self.geometry.len());
+        len_of_bytes(len)
+    }
+}
+
+/// Fewest bytes that a feature takes in a tile, beside its geometry: its own tag and length,
+/// an id, a type, and the tag and length of its geometry.
+pub(crate) const LEAST_BESIDE_GEOMETRY: usize = 8;
 
 /// The features of one layer, ready to be written in part or as a whole.
 #[derive(Debug)]
@@ -134,20 +178,10 @@ impl Layer {
         self.records.len()
     }
 
-    /// Number of features of at least this importance.
-    pub(crate) fn count_over(&self, floor: f64) -> usize {
-        self.records
-            .iter()
-            .filter(|r| r.importance >= floor)
-            .count()
-    }
-
-    /// The largest importance of a feature; 0 without features.
-    pub(crate) fn max_importance(&self) -> f64 {
-        self.records
-            .iter()
-            .map(|r| r.importance)
-            .fold(0.0, f64::max)
+    /// Of each feature its importance, and the fewest bytes that it can take.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = (f32, usize)> + Clone + '_ {
+        let records = self.records.iter();
+        records.map(|record| (record.importance, record.least_len()))
     }
 
     /// Adds a feature with its geometry, as commands.
@@ -158,10 +192,11 @@ impl Layer {
         &mut self,
         id: u64,
         kind: GeometryType,
-        importance: f64,
+        importance: f32,
         geometry: &[u8],
         values: impl Iterator<Item = (u32, &'v Value)>,
     ) {
+        let (geometry_start, tags_start) = (self.geometry.len(), self.tags.len());
         self.geometry.extend_from_slice(geometry);
         for (key, value) in values {
             if let Some(place) = self.values.place_of(value) {
@@ -172,34 +207,60 @@ impl Layer {
             id,
             kind,
             importance,
-            geometry_end: self.geometry.len(),
-            tags_end: self.tags.len(),
+            geometry: geometry_start..self.geometry.len(),
+            tags: tags_start..self.tags.len(),
         });
     }
 
-    /// Removes features below this importance.
-    pub(crate) fn shed(&mut self, floor: f64) {
-        let (mut geometry, mut tags, mut records) = (Vec::new(), Vec::new(), Vec::new());
-        for (record, geometry_part, tags_part) in self.features() {
-            if record.importance >= floor {
-                geometry.extend_from_slice(geometry_part);
-                tags.extend_from_slice(tags_part);
-                records.push(Record {
-                    geometry_end: geometry.len(),
-                    tags_end: tags.len(),
-                    ..record.clone()
-                });
+    /// Removes the features whose importance is not kept.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(f32) -> bool) {
+        let (mut geometry, mut tags) = (Vec::new(), Vec::new());
+        self.records.retain_mut(|record| {
+            if !keeps(record.importance) {
+                return false;
             }
+            let start = geometry.len();
+            geometry.extend_from_slice(&self.geometry[record.geometry.clone()]);
+            record.geometry = start..geometry.len();
+            let start = tags.len();
+            tags.extend_from_slice(&self.tags[record.tags.clone()]);
+            record.tags = start..tags.len();
+            true
+        });
+        (self.geometry, self.tags) = (geometry, tags);
+    }
+
+    /// Puts another geometry in the place of each that `reshape` writes one for. Returns
+    /// whether it did for any.
+    pub(crate) fn reshape(
+        &mut self,
+        mut reshape: impl FnMut(GeometryType, &[u8], &mut Vec<u8>) -> bool,
+    ) -> bool {
+        let mut geometry = Vec::with_capacity(self.geometry.len());
+        let mut is_reshaped = false;
+        for record in &mut self.records {
+            let start = geometry.len();
+            let before = &self.geometry[record.geometry.clone()];
+            if reshape(record.kind, before, &mut geometry) {
+                is_reshaped = true;
+            } else {
+                geometry.extend_from_slice(before);
+            }
+            record.geometry = start..geometry.len();
         }
-        (self.geometry, self.tags, self.records) = (geometry, tags, records);
+        self.geometry = geometry;
+        is_reshaped
+    }
+
+    /// Brings features into the order of their ids, so that where they lie in the store, which
+    /// hangs on all others, does not change a tile.
+    pub(crate) fn sort(&mut self) {
+        self.records.sort_by_key(|record| (record.id, record.kind));
     }
 
     /// Appends the layer to a tile, with the features of at least this importance
     /// and, of their attributes, those whose key is kept; nothing if no feature is left.
-    ///
-    /// Features come in the order of their ids, so that where they lie in the store, which
-    /// hangs on all others, does not change a tile.
-    pub(crate) fn write(&self, floor: f64, keep_key: &dyn Fn(&str) -> bool, tile: &mut Vec<u8>) {
+    pub(crate) fn write(&self, floor: f32, keep_key: &dyn Fn(&str) -> bool, tile: &mut Vec<u8>) {
         const UNUSED: u32 = u32::MAX;
         let kept: Vec<bool> = self.keys.iter().map(|key| keep_key(key)).collect();
         // Places in the written dictionaries, given in the order of first use.
@@ -212,12 +273,11 @@ impl Layer {
         put_bytes_field(&mut body, 1, self.name.as_bytes());
         let empty_len = body.len();
         let mut tag_bytes = Vec::new();
-        let mut features: Vec<_> = self.features().collect();
-        features.retain(|(record, ..)| record.importance >= floor);
-        features.sort_by_key(|(record, ..)| (record.id, record.kind));
-        for (record, geometry, tags) in features {
+        let kept_records = self.records.iter();
+        for record in kept_records.filter(|record| record.importance >= floor) {
+            let geometry = &self.geometry[record.geometry.clone()];
             tag_bytes.clear();
-            for &[key, value] in tags {
+            for &[key, value] in &self.tags[record.tags.clone()] {
                 let (key, value) = (key as usize, value as usize);
                 if !kept[key] {
                     continue;
@@ -233,10 +293,9 @@ impl Layer {
                 put_varint(&mut tag_bytes, u64::from(key_places[key]));
                 put_varint(&mut tag_bytes, u64::from(value_places[value]));
             }
-            let len_of = |bytes: &[u8]| 1 + varint_len(bytes.len() as u64) + bytes.len();
-            let mut len = 1 + varint_len(record.id) + 2 + len_of(geometry);
+            let mut len = 1 + varint_len(record.id) + 2 + len_of_bytes(geometry.len());
             if !tag_bytes.is_empty() {
-                len += len_of(&tag_bytes);
+                len += len_of_bytes(tag_bytes.len());
             }
             put_varint(&mut body, 2 << 3 | 2);
             put_varint(&mut body, len as u64);
@@ -258,16 +317,6 @@ impl Layer {
         }
         put_uint_field(&mut body, 5, u64::from(self.extent));
         put_bytes_field(tile, 3, &body);
-    }
-
-    fn features(&self) -> impl Iterator<Item = (&Record, &[u8], &[[u32; 2]])> {
-        let (mut geometry_start, mut tags_start) = (0, 0);
-        self.records.iter().map(move |record| {
-            let geometry = &self.geometry[geometry_start..record.geometry_end];
-            let tags = &self.tags[tags_start..record.tags_end];
-            (geometry_start, tags_start) = (record.geometry_end, record.tags_end);
-            (record, geometry, tags)
-        })
     }
 }
 
@@ -374,6 +423,11 @@ fn varint_len(n: u64) -> usize {
     (64 - (n | 1).leading_zeros() as usize).div_ceil(7)
 }
 
+/// Bytes of a field that is bytes itself, so many.
+fn len_of_bytes(len: usize) -> usize {
+    1 + varint_len(len as u64) + len
+}
+
 fn put_uint_field(out: &mut Vec<u8>, field: u64, n: u64) {
     put_varint(out, field << 3);
     put_varint(out, n);
@@ -387,6 +441,24 @@ fn put_bytes_field(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
 
 fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
+}
+
+fn unzigzag(n: u64) -> i64 {
+    (n >> 1) as i64 ^ -((n & 1) as i64)
+}
+
+/// Reads a number that [`put_varint`] wrote.
+fn take_varint(rest: &mut &[u8]) -> u64 {
+    let (mut number, mut shift) = (0, 0);
+    while let Some((&byte, after)) = rest.split_first() {
+        *rest = after;
+        number |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    number
 }
 
 #[cfg(test)]
@@ -416,6 +488,29 @@ mod tests {
         let mut out = Vec::new();
         GeometryWriter::new(&mut out).points(&[[5, 7], [3, 2]]);
         assert_eq!(out, [17, 10, 14, 3, 9]);
+    }
+
+    #[test]
+    fn geometry_is_read_as_it_was_written() {
+        let paths: [&[Point]; 3] = [
+            &[[0, 0], [4096, -64], [-70, 4160]],
+            &[[7, 7], [8, 9]],
+            &[[-1, -1], [-2, -5], [3, 3], [1, 0]],
+        ];
+        for is_ring in [false, true] {
+            let mut out = Vec::new();
+            let mut writer = GeometryWriter::new(&mut out);
+            for path in paths {
+                if is_ring && path.len() > 2 {
+                    writer.ring(path);
+                } else {
+                    writer.line(path);
+                }
+            }
+            let mut read = Vec::new();
+            read_paths(&out, &mut Vec::new(), |path| read.push(path.clone()));
+            assert_eq!(read, paths);
+        }
     }
 
     #[test]

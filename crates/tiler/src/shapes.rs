@@ -453,7 +453,7 @@ fn area_of(ring: &[[f64; 2]]) -> f64 {
 
 /// Adds a point to a line unless it repeats the last one. A vertex that lies
 /// straight between its neighbours is replaced; one where the line turns back stays.
-fn push_onto_line(line: &mut Vec<Point>, point: Point) {
+pub(crate) fn push_onto_line(line: &mut Vec<Point>, point: Point) {
     if line.last() == Some(&point) {
         return;
     }

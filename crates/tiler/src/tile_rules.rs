@@ -5,6 +5,7 @@
 //! another set has the zoom whose pixels are nearest in size to its own where the collection
 //! lies.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use model::{Feature, GeometryKind, Schema};
 use store::CollectionView;
 
 use crate::density::units_in_a_metre;
-use crate::generalise::Rules;
+use crate::generalise::{Rules, Shaping};
 use crate::level::{Level, PIXEL};
 use crate::vector::label_column;
 use crate::{Error, TileLayer};
@@ -26,34 +27,35 @@ pub struct TileRules {
     pub as_delivered: bool,
     /// Nothing is shown at lower zooms.
     pub min_zoom: Option<u8>,
+    /// Most bytes of a tile before compression. Zooms that none names have the usual limit.
+    pub byte_limits: Vec<ZoomBytes>,
+    /// Which columns tiles carry. Zooms that none names carry all.
+    pub attributes: Vec<ZoomAttributes>,
     /// The column whose number says how important a feature is.
     pub rank: Option<String>,
     /// Which ranks are shown from which zoom on.
     pub rank_floors: Vec<ZoomRank>,
     /// Columns whose values must agree for features to be merged.
     pub class: Option<Vec<String>>,
-    /// How far lines and borders may move, in pixels.
-    pub tolerance_px: Option<f64>,
-    /// One point is shown of each cell of this many pixels.
-    pub spacing_px: Option<f64>,
-    /// Whether one point stands for those of its cell, and says how many they are.
-    pub cluster: bool,
-    /// Whether lines that run against each other are merged, too.
-    pub undirected: bool,
-    /// Lines with a free end are left out when shorter.
-    pub min_length_px: Option<f64>,
-    /// Polygons are dissolved when smaller, in square pixels.
-    pub min_area_px: Option<f64>,
-    /// Whether polygons lie side by side, as parcels do.
-    pub coverage: Option<bool>,
-    /// Which columns tiles carry. Zooms that none names carry all.
-    pub attributes: Vec<ZoomAttributes>,
     /// Columns that maps colour features by. Features that differ in one are not merged,
     /// unless `class` says what is.
     pub drawn_by: Vec<String>,
     /// The column that names features on maps. Lines of different names are not merged,
     /// unless `class` says what is.
     pub label: Option<String>,
+    /// Whether polygons lie side by side, as parcels do.
+    pub coverage: Option<bool>,
+    /// How far geometry may depart from what was delivered.
+    pub shaping: Shaping,
+}
+
+/// Most bytes of a tile of some zooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoomBytes {
+    /// First and last zoom.
+    pub zooms: RangeInclusive<u8>,
+    /// Before compression.
+    pub bytes: usize,
 }
 
 /// Below `below_zoom`, features of a lower rank are not shown.
@@ -88,7 +90,9 @@ impl TileRules {
         tms: &TileMatrixSet,
         z: u8,
     ) -> Result<Option<TileLayer>, Error> {
-        if self.min_zoom.is_none() && self.attributes.is_empty() {
+        let names_no_zoom =
+            self.min_zoom.is_none() && self.attributes.is_empty() && self.byte_limits.is_empty();
+        if names_no_zoom {
             return Ok(Some(collection.clone().into()));
         }
         let zoom = zoom_of(collection, tms, z)?;
@@ -99,7 +103,32 @@ impl TileRules {
             collection: collection.clone(),
             is_level: false,
             columns: self.columns_at(&collection.meta().schema, zoom),
+            byte_limit: self.byte_limit_at(zoom),
         }))
+    }
+
+    /// Names of the columns that features as they were delivered carry on any of these zooms.
+    pub fn carried<'s>(
+        &self,
+        schema: &'s Schema,
+        zooms: impl IntoIterator<Item = u8>,
+    ) -> BTreeSet<&'s str> {
+        let mut carried = BTreeSet::new();
+        for zoom in zooms
+            .into_iter()
+            .map(i32::from)
+            .filter(|zoom| !self.hides(*zoom))
+        {
+            let places = self.columns_at(schema, zoom);
+            let all = 0..schema.columns.len();
+            let places = places.map_or_else(|| all.collect(), |places| places.to_vec());
+            carried.extend(
+                places
+                    .into_iter()
+                    .map(|at| schema.columns[at].name.as_str()),
+            );
+        }
+        carried
     }
 
     /// Whether a zoom shows nothing at all.
@@ -109,11 +138,7 @@ impl TileRules {
 
     /// Places of the columns that tiles of a zoom carry; all if none.
     pub(crate) fn columns_at(&self, schema: &Schema, zoom: i32) -> Option<Arc<[usize]>> {
-        let of_zoom = |rule: &&ZoomAttributes| {
-            let (first, last) = (*rule.zooms.start(), *rule.zooms.end());
-            (i32::from(first)..=i32::from(last)).contains(&zoom)
-        };
-        let rule = self.attributes.iter().find(of_zoom)?;
+        let rule = self.attributes.iter().find(|of| holds(&of.zooms, zoom))?;
         let mut places: Vec<usize> = rule
             .columns
             .iter()
@@ -122,6 +147,12 @@ impl TileRules {
         places.sort_unstable();
         places.dedup();
         Some(places.into())
+    }
+
+    /// Most bytes of a tile of a zoom, if the rules say.
+    pub(crate) fn byte_limit_at(&self, zoom: i32) -> Option<usize> {
+        let rule = self.byte_limits.iter().find(|of| holds(&of.zooms, zoom))?;
+        Some(rule.bytes)
     }
 
     /// What all levels of a collection have in common, found out from its features where the
@@ -174,14 +205,8 @@ impl TileRules {
                 rules.class.dedup();
             }
         }
-        let or = |own: Option<f64>, found: f64| own.unwrap_or(found);
-        rules.tolerance_px = or(self.tolerance_px, rules.tolerance_px);
-        rules.points.spacing_px = or(self.spacing_px, rules.points.spacing_px);
-        rules.points.cluster = self.cluster;
-        rules.lines.directed = !self.undirected;
-        rules.lines.min_length_px = or(self.min_length_px, rules.lines.min_length_px);
-        rules.polygons.min_area_px = or(self.min_area_px, rules.polygons.min_area_px);
-        rules.polygons.coverage = self.coverage.or(rules.polygons.coverage);
+        rules.coverage = self.coverage.or(rules.coverage);
+        rules.shaping = self.shaping;
         Ok(rules)
     }
 
@@ -193,6 +218,10 @@ impl TileRules {
             .map(|floor| floor.rank)
             .fold(f64::NEG_INFINITY, f64::max)
     }
+}
+
+fn holds(zooms: &RangeInclusive<u8>, zoom: i32) -> bool {
+    (i32::from(*zooms.start())..=i32::from(*zooms.end())).contains(&zoom)
 }
 
 /// The zoom of a level where a collection lies.

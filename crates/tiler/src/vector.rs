@@ -1,20 +1,14 @@
-//! Vector tiles: which features and attributes a tile shows, and what it gives
-//! up when it grows too large.
+//! Vector tiles: which features and attributes a tile shows of a collection.
 
 use geodesy::Transform;
 use model::{Column, ColumnKind, DataOrigin, Feature, FeatureId, Schema, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::VectorTile;
 use crate::layers::TileLayer;
-use crate::level::{EXTENT, Level, PIXEL, Tile, Tiles};
+use crate::level::{EXTENT, Level, Tile, Tiles};
 use crate::mvt::{GeometryType, Layer};
 use crate::parts::Parts;
 use crate::shapes::{Detail, Shaper};
-
-/// Most bytes of a tile before compression: the limit that tippecanoe made
-/// customary. Phones stall on larger ones.
-pub const DEFAULT_BYTE_LIMIT: usize = 500_000;
 
 /// Most features that a layer of a tile holds at once, which bounds memory: some
 /// 30 MB. A feature takes at least 10 bytes, so that twice as many as fit within
@@ -36,22 +30,51 @@ const LABEL_COLUMNS: [&str; 10] = [
     "fastighet",
 ];
 
+/// Below this importance features are not kept, where there are too many to hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Floor(f32);
+
+impl Floor {
+    /// Whether a feature is kept.
+    pub(crate) fn keeps(self, importance: f32) -> bool {
+        importance >= self.0
+    }
+
+    /// Rises by doubling until it keeps at most [`FEATURE_LIMIT`] of these. Where it ends up
+    /// depends on all features that were met, not on their order.
+    pub(crate) fn rise(&mut self, importances: impl Iterator<Item = f32> + Clone) {
+        const LOWEST: f32 = 1.0 / 1024.0;
+        let kept = |floor: Floor| importances.clone().filter(|of| floor.keeps(*of)).count();
+        while kept(*self) > FEATURE_LIMIT {
+            self.0 = (self.0 * 2.0).max(LOWEST);
+        }
+    }
+}
+
+/// How important a feature is that paints so many pixels and has drawn a number, over 0 and
+/// up to 1.
+pub(crate) fn importance(pixels: f64, chance: f64) -> f32 {
+    (pixels / chance) as f32
+}
+
 /// Collects what a tile shows of one collection.
 pub(crate) struct LayerBuilder<'a> {
-    layer: Layer,
+    pub(crate) of: &'a TileLayer,
+    pub(crate) layer: Layer,
     place: Place<'a>,
     detail: Detail,
-    columns: Option<&'a [usize]>,
     parts: Parts,
-    shaper: Shaper,
-    /// Features below this importance are not collected.
-    floor: f64,
-    left_out: usize,
+    pub(crate) shaper: Shaper,
+    floor: Floor,
+    /// Features that were too many to hold.
+    pub(crate) left_out: usize,
     /// Features that have no place in the set's CRS.
-    out_of_domain: usize,
+    pub(crate) out_of_domain: usize,
     /// Where all features share an origin that none of the columns tells.
     origin: Option<Value>,
-    essential: Vec<String>,
+    /// Keys that stay when attributes must go, and whether there are others.
+    pub(crate) essential: Vec<String>,
+    pub(crate) has_more: bool,
 }
 
 /// Where a tile lies, and the way there from the twin; none if they share a CRS.
@@ -63,9 +86,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> LayerBuilder<'a> {
-    /// Starts a layer. Of features as they were delivered lines may move by `tolerance` tile
-    /// units.
-    pub(crate) fn new(of: &'a TileLayer, place: Place<'a>, tolerance: f64) -> LayerBuilder<'a> {
+    /// Starts a layer.
+    pub(crate) fn new(of: &'a TileLayer, place: Place<'a>) -> LayerBuilder<'a> {
         let meta = of.collection.meta();
         let schema = &meta.schema;
         let mut keys: Vec<String> = schema.columns.iter().map(|c| c.name.clone()).collect();
@@ -76,17 +98,20 @@ impl<'a> LayerBuilder<'a> {
             origin = meta.data_origin.map(|o| Value::Text(o.as_str().to_owned()));
             keys.push(DataOrigin::ATTRIBUTE.to_owned());
         }
+        let carried = chosen(&schema.columns, of.columns.as_deref());
+        let mut carried = carried.map(|(_, column)| &column.name);
         LayerBuilder {
+            of,
             layer: Layer::new(meta.id.as_str(), EXTENT, keys),
             place,
-            detail: of.detail(tolerance),
-            columns: of.columns.as_deref(),
+            detail: of.detail(place.level),
             parts: Parts::default(),
             shaper: Shaper::default(),
-            floor: 0.0,
+            floor: Floor::default(),
             left_out: 0,
             out_of_domain: 0,
             origin,
+            has_more: carried.any(|name| !essential.contains(name)),
             essential,
         }
     }
@@ -109,7 +134,7 @@ impl<'a> LayerBuilder<'a> {
         let chance = chance(id);
         let origin_key = feature.values.len() as u32;
         let origin = self.origin.as_ref();
-        let columns = self.columns;
+        let columns = self.of.columns.as_deref();
         let (layer, floor, left_out) = (&mut self.layer, self.floor, &mut self.left_out);
         self.shaper.shape(
             &self.parts,
@@ -118,8 +143,8 @@ impl<'a> LayerBuilder<'a> {
             &Tiles::one(tile),
             self.detail,
             &mut |_, shown, geometry| {
-                let importance = shown.pixels / chance;
-                if importance < floor {
+                let importance = importance(shown.pixels, chance);
+                if !floor.keeps(importance) {
                     *left_out += 1;
                     return;
                 }
@@ -129,7 +154,12 @@ impl<'a> LayerBuilder<'a> {
             },
         );
         if self.layer.len() > FEATURE_LIMIT {
-            self.shed();
+            let before = self.layer.len();
+            self.floor
+                .rise(self.layer.weights().map(|(importance, _)| importance));
+            let floor = self.floor;
+            self.layer.retain(|importance| floor.keeps(importance));
+            self.left_out += before - self.layer.len();
         }
     }
 
@@ -137,147 +167,28 @@ impl<'a> LayerBuilder<'a> {
     pub(crate) fn push(
         &mut self,
         id: FeatureId,
-        kind: GeometryType,
+        (kind, importance): (GeometryType, f32),
         geometry: &[u8],
         values: &[Value],
     ) {
         let origin_key = values.len() as u32;
-        let values = chosen(values, self.columns);
+        let values = chosen(values, self.of.columns.as_deref());
         let values = values.chain(self.origin.iter().map(|origin| (origin_key, origin)));
-        self.layer.push(id.get(), kind, 0.0, geometry, values);
-    }
-
-    /// Appends the layer to a tile, with all that it has.
-    pub(crate) fn write_all(&self, tile: &mut Vec<u8>) {
-        self.layer.write(0.0, &|_| true, tile);
-    }
-
-    /// Raises the floor by doubling until the limit is kept. Where it ends up
-    /// depends on the features, not on their order.
-    fn shed(&mut self) {
-        let before = self.layer.len();
-        while self.layer.count_over(self.floor) > FEATURE_LIMIT {
-            self.floor = if self.floor == 0.0 {
-                2f64.powi(-10)
-            } else {
-                self.floor * 2.0
-            };
-        }
-        self.layer.shed(self.floor);
-        self.left_out += before - self.layer.len();
+        self.layer
+            .push(id.get(), kind, importance, geometry, values);
     }
 }
 
-/// The values of the columns that a tile carries, all if none are named, by place.
-fn chosen<'v>(
-    values: &'v [Value],
+/// The values of the columns that a tile carries, or those columns, all if none are named, by
+/// place.
+fn chosen<'v, T>(
+    values: &'v [T],
     columns: Option<&'v [usize]>,
-) -> impl Iterator<Item = (u32, &'v Value)> {
+) -> impl Iterator<Item = (u32, &'v T)> {
     let all = columns.is_none().then(|| (0..).zip(values));
     let some = columns.into_iter().flatten();
     let some = some.filter_map(|&place| Some((place as u32, values.get(place)?)));
     all.into_iter().flatten().chain(some)
-}
-
-/// Returns the tile of the layers that `build` collects when lines may move by a
-/// given number of tile units, within `byte_limit`.
-///
-/// A tile over the limit gives up, in this order and until it fits:
-/// 1. detail: lines move by up to one pixel;
-/// 2. attributes, but for `data_origin` and one that serves as a label;
-/// 3. features, those first that paint the fewest pixels: a feature that paints n
-///    pixels and has drawn the number u, over 0 and up to 1, stays while n/u is over a
-///    rising floor. So of many alike a fair share stays, the same share everywhere,
-///    and nothing depends on the order in which features lie in the store.
-///
-/// `first` is what the tile comes to before anything is given up, where that is known.
-pub(crate) fn within_limit<'a, E>(
-    tolerance: f64,
-    byte_limit: usize,
-    first: Option<Vec<u8>>,
-    build: impl Fn(f64) -> Result<Vec<LayerBuilder<'a>>, E>,
-) -> Result<VectorTile, E> {
-    let mut sacrifices = Vec::new();
-    let mut layers = Vec::new();
-    let mut bytes = match first {
-        Some(bytes) => bytes,
-        None => {
-            layers = build(tolerance)?;
-            encode(&layers, 0.0, false)
-        }
-    };
-    if bytes.len() > byte_limit {
-        layers = build(PIXEL)?;
-        let simpler = encode(&layers, 0.0, false);
-        if simpler.len() < bytes.len() {
-            sacrifices.push("lines simplified to one pixel".to_owned());
-            bytes = simpler;
-        }
-    }
-    if bytes.len() > byte_limit {
-        let bare = encode(&layers, 0.0, true);
-        if bare.len() < bytes.len() {
-            sacrifices.push("attributes left out except data_origin and a label".to_owned());
-            bytes = bare;
-        }
-    }
-    if bytes.len() > byte_limit {
-        let all: usize = layers.iter().map(|l| l.layer.len()).sum();
-        let floor = lowest_floor(&layers, byte_limit);
-        bytes = encode(&layers, floor, true);
-        let kept: usize = layers.iter().map(|l| l.layer.count_over(floor)).sum();
-        sacrifices.push(format!(
-            "{} of {all} features left out, smallest first",
-            all - kept
-        ));
-    }
-    for builder in &layers {
-        let name = builder.layer.name();
-        let mut tell = |count: usize, what: &str| {
-            if count > 0 {
-                sacrifices.push(format!("{count} {what} of {name} left out"));
-            }
-        };
-        tell(builder.left_out, "smallest features");
-        tell(
-            builder.out_of_domain,
-            "features without a place in this grid",
-        );
-        tell(
-            builder.shaper.unrepaired,
-            "polygons that could not be made valid",
-        );
-    }
-    Ok(VectorTile { bytes, sacrifices })
-}
-
-fn encode(layers: &[LayerBuilder], floor: f64, bare: bool) -> Vec<u8> {
-    let mut tile = Vec::new();
-    for builder in layers {
-        let keep_key = |key: &str| !bare || builder.essential.iter().any(|e| e == key);
-        builder.layer.write(floor, &keep_key, &mut tile);
-    }
-    tile
-}
-
-/// The lowest floor, in steps of a quarter octave, with which the tile keeps the limit.
-fn lowest_floor(layers: &[LayerBuilder], byte_limit: usize) -> f64 {
-    let floor_at = |step: i32| 2f64.powf(f64::from(step) / 4.0);
-    let largest = layers
-        .iter()
-        .map(|l| l.layer.max_importance())
-        .fold(1.0, f64::max);
-    // Below 2⁻¹⁰ pixels nothing is shown; above the largest nothing is left.
-    let (mut low, mut high) = (-40, (largest.log2() * 4.0).ceil() as i32 + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if encode(layers, floor_at(middle), true).len() <= byte_limit {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    floor_at(low)
 }
 
 /// A number over 0 and up to 1 that belongs to a feature: as if drawn, but the

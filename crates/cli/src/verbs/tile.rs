@@ -296,7 +296,6 @@ impl Work<'_> {
         );
         // Maps must show whose data they are.
         described.attribution = Some(self.settings.name.clone());
-        described.byte_limit = VectorOptions::default().byte_limit;
         Ok(described)
     }
 
@@ -387,14 +386,15 @@ impl Work<'_> {
             &mut sink,
         );
         bar.finish_and_clear();
-        let (summary, imprints) = built.map_err(|failure| failure.0)?;
+        let built = built.map_err(|failure| failure.0)?;
+        writer.describe_levels(built.shown);
         let made = Made {
-            summary,
+            summary: built.summary,
             is_up_to_date: false,
             with_sacrifices,
             seconds: started.elapsed().as_secs_f64(),
         };
-        Ok((made, imprints))
+        Ok((made, built.imprints))
     }
 }
 

@@ -60,7 +60,10 @@ pub(super) fn build(town: &Town, name: &str, tms: &str, levels: RangeInclusive<u
             },
         });
         let layers: Vec<PyramidLayer> = layers.collect();
-        tiler::build_pyramid(&layers, tms, &options, folder, None, &mut |_| {}, &mut sink).unwrap();
+        let built =
+            tiler::build_pyramid(&layers, tms, &options, folder, None, &mut |_| {}, &mut sink)
+                .unwrap();
+        writer.describe_levels(built.shown);
     });
 }
 

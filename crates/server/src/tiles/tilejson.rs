@@ -1,11 +1,13 @@
 //! TileJSON 3.0.0 of vector tiles in WebMercatorQuad.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::response::Response;
-use model::{Bounds, ColumnKind};
+use model::{Bounds, ColumnKind, Schema};
 use serde_json::{Map, Value, json};
-use store::CollectionView;
-use tiler::Polygons;
+use store::{CollectionView, PyramidView};
+use tiler::{POINT_COUNT, Polygons, TileRules};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -68,8 +70,14 @@ async fn answer(
         let EntryKind::Features { schema, .. } = &entry.kind else {
             continue;
         };
+        let rules = &entry.settings.tiles;
+        let pyramid = pyramid_of(collections, polygons);
+        let carried = carried(collection, schema, rules, pyramid.as_ref());
         let mut fields = Map::new();
         for (column, attribute) in catalogue::columns_for_people(schema, &entry.settings) {
+            if !carried.contains(&column.name) {
+                continue;
+            }
             let kind = match column.kind {
                 ColumnKind::Boolean => "Boolean",
                 ColumnKind::Integer | ColumnKind::Number => "Number",
@@ -81,10 +89,13 @@ async fn answer(
             };
             fields.insert(column.name.clone(), Value::String(text));
         }
+        if schema.position(POINT_COUNT).is_none() && carried.contains(POINT_COUNT) {
+            fields.insert(POINT_COUNT.to_owned(), json!("Number"));
+        }
         layers.push(json!({
             "id": id,
             "description": entry.title.sv,
-            "minzoom": 0,
+            "minzoom": rules.min_zoom.unwrap_or(0),
             "maxzoom": VECTOR_MAX_ZOOM,
             "fields": fields,
         }));
@@ -117,15 +128,40 @@ async fn answer(
         "maxzoom": VECTOR_MAX_ZOOM,
         "vector_layers": layers,
     });
-    if let ([collection], Polygons::Areas) = (collections, polygons)
-        && let Some(pyramid) = collection.pyramid(WEB_MERCATOR)
-    {
+    if let Some(pyramid) = pyramid_of(collections, polygons) {
         document["pmtiles"] = json!(caller.base.url(&archive_path(&ids, &pyramid)));
     }
     put_bounds(app, &mut document, bounds.as_ref(), VECTOR_MAX_ZOOM);
     caller
         .answer(Content::json(&document), Caching::Revalidate)
         .await
+}
+
+/// The pyramid that tiles come from, if one has them.
+fn pyramid_of(collections: &[CollectionView], polygons: Polygons) -> Option<PyramidView> {
+    match (collections, polygons) {
+        ([collection], Polygons::Areas) => collection.pyramid(WEB_MERCATOR),
+        _ => None,
+    }
+}
+
+/// Names of the columns that tiles of any zoom carry: what the pyramid says of its levels,
+/// and what the rules say of the others.
+fn carried(
+    collection: &CollectionView,
+    schema: &Schema,
+    rules: &TileRules,
+    pyramid: Option<&PyramidView>,
+) -> BTreeSet<String> {
+    let in_pyramid = pyramid.and_then(|pyramid| {
+        // Where it cannot be read, tiles are made without it, and the log tells.
+        let fields = pyramid.fields_of(&collection.meta().id).ok()?;
+        Some((pyramid.levels(), fields))
+    });
+    let (levels, fields) = in_pyramid.unzip();
+    let others = (0..=VECTOR_MAX_ZOOM).filter(|zoom| !levels.iter().any(|of| of.contains(zoom)));
+    let others = rules.carried(schema, others).into_iter().map(str::to_owned);
+    fields.into_iter().flatten().chain(others).collect()
 }
 
 /// Adds `bounds` and `center`, where there is anything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use model::{ColumnKind, DataOrigin, TileCoord};
+use model::{CollectionId, Column, ColumnKind, DataOrigin, TileCoord};
 use serde_json::{Map, Value, json};
 
 use super::{STORED_Z_MAX, TOLD_SACRIFICES_MAX};
@@ -26,15 +26,28 @@ pub struct PyramidDescription {
     pub levels: RangeInclusive<u8>,
     /// West, south, east and north edge of everything, in degrees.
     pub bounds_lonlat_deg: [f64; 4],
+    /// What tiles of each level show, coarsest first; all columns on all levels if nothing is
+    /// said.
+    pub shown: Vec<ShownLevel>,
+    layers: Vec<Layer>,
+}
+
+/// What the tiles of one level show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownLevel {
+    /// The level of the set.
+    pub z: u8,
     /// Most bytes that a tile was allowed before compression.
     pub byte_limit: usize,
-    layers: Vec<Layer>,
+    /// Collections of which the level shows something, with the columns that their features
+    /// carry.
+    pub layers: Vec<(CollectionId, Vec<Column>)>,
 }
 
 /// What is said of one collection.
 #[derive(Debug, Clone, PartialEq)]
 struct Layer {
-    id: String,
+    id: CollectionId,
     title: String,
     version: u64,
     fields: Map<String, Value>,
@@ -59,7 +72,7 @@ impl PyramidDescription {
             zoom_shift,
             levels,
             bounds_lonlat_deg,
-            byte_limit: 0,
+            shown: Vec::new(),
             layers: collections.iter().map(Layer::of).collect(),
         }
     }
@@ -115,31 +128,60 @@ impl PyramidDescription {
         (middle, zoom.saturating_sub(1).max(first).min(last))
     }
 
-    /// Layers as TileJSON 3 has them.
+    /// Layers as TileJSON 3 has them: those that any level shows, from the first to the last
+    /// that does, with the columns of all of these.
     pub(super) fn vector_layers(&self) -> Value {
-        let [min, max] = self.stored_levels();
-        let layers = self.layers.iter().map(|layer| {
-            json!({
-                "id": layer.id,
+        let layers = self.layers.iter().filter_map(|layer| {
+            let (levels, fields) = match &self.shown[..] {
+                [] => (
+                    [*self.levels.start(), *self.levels.end()],
+                    layer.fields.clone(),
+                ),
+                shown => layer.in_levels(shown)?,
+            };
+            let [min, max] = levels.map(|z| z.saturating_add(self.zoom_shift));
+            Some(json!({
+                "id": layer.id.as_str(),
                 "description": layer.title,
                 "minzoom": min,
                 "maxzoom": max,
-                "fields": layer.fields,
-            })
+                "fields": fields,
+            }))
         });
         layers.collect()
+    }
+
+    /// What levels show, those beside each other that show the same as one.
+    fn shown_levels(&self) -> Value {
+        let is_alike = |a: &ShownLevel, b: &ShownLevel| {
+            (a.byte_limit, &a.layers) == (b.byte_limit, &b.layers) && a.z + 1 == b.z
+        };
+        let runs = self.shown.chunk_by(is_alike).map(|run| {
+            let first = &run[0];
+            let fields = first.layers.iter().map(|(id, columns)| {
+                let names = columns.iter().map(|column| json!(column.name));
+                (id.to_string(), names.collect())
+            });
+            json!({
+                "levels": [first.z, run[run.len() - 1].z],
+                "byte_limit": first.byte_limit,
+                "fields": fields.collect::<Map<String, Value>>(),
+            })
+        });
+        runs.collect()
     }
 
     /// What only we understand.
     pub(super) fn own(&self, sacrifices: &Sacrifices) -> Value {
         let versions = self.layers.iter();
-        let versions = versions.map(|layer| json!({"id": layer.id, "version": layer.version}));
+        let versions =
+            versions.map(|layer| json!({"id": layer.id.as_str(), "version": layer.version}));
         json!({
             "tile_matrix_set": self.tms,
             "zoom_shift": self.zoom_shift,
             "levels": [self.levels.start(), self.levels.end()],
             "collections": versions.collect::<Value>(),
-            "byte_limit": self.byte_limit,
+            "shown": self.shown_levels(),
             "tiles_with_sacrifices": sacrifices.count,
             "sacrifices": sacrifices.told,
         })
@@ -167,24 +209,43 @@ impl Layer {
         let meta = collection.meta();
         let mut fields = Map::new();
         for column in &meta.schema.columns {
-            let kind = match column.kind {
-                ColumnKind::Boolean => "Boolean",
-                ColumnKind::Integer | ColumnKind::Number => "Number",
-                _ => "String",
-            };
-            fields.insert(column.name.clone(), json!(kind));
+            fields.insert(column.name.clone(), kind_of(column));
         }
         // Tiles tell it of every feature, whether or not a column does.
         if meta.data_origin.is_some() {
             fields.insert(DataOrigin::ATTRIBUTE.to_owned(), json!("String"));
         }
         Layer {
-            id: meta.id.to_string(),
+            id: meta.id.clone(),
             title: meta.title.clone(),
             version: collection.version(),
             fields,
         }
     }
+
+    /// The first and the last level that show it, and what its features carry in any.
+    fn in_levels(&self, shown: &[ShownLevel]) -> Option<([u8; 2], Map<String, Value>)> {
+        let mut fields = Map::new();
+        let mut levels: Option<[u8; 2]> = None;
+        for level in shown {
+            let of_level = level.layers.iter().find(|(id, _)| *id == self.id);
+            let Some((_, columns)) = of_level else {
+                continue;
+            };
+            levels = Some([levels.map_or(level.z, |[first, _]| first), level.z]);
+            fields.extend(columns.iter().map(|of| (of.name.clone(), kind_of(of))));
+        }
+        Some((levels?, fields))
+    }
+}
+
+/// The kind of a column in the words of PMTiles.
+fn kind_of(column: &Column) -> Value {
+    json!(match column.kind {
+        ColumnKind::Boolean => "Boolean",
+        ColumnKind::Integer | ColumnKind::Number => "Number",
+        _ => "String",
+    })
 }
 
 /// What tiles gave up to keep their byte limit, by address in the set.

@@ -16,7 +16,7 @@ mod open;
 mod read;
 mod write;
 
-pub use describe::PyramidDescription;
+pub use describe::{PyramidDescription, ShownLevel};
 pub(crate) use open::OpenPyramid;
 pub use open::{PyramidTile, PyramidView};
 pub(crate) use read::Archive;

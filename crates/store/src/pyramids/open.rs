@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use model::TileCoord;
+use model::{CollectionId, TileCoord};
 
 use super::{Archive, PyramidDescription, PyramidSummary};
 use crate::Error;
@@ -103,6 +103,20 @@ impl PyramidView {
         let metadata = self.0.archive()?.metadata()?;
         let count = metadata["tvilling"]["tiles_with_sacrifices"].as_u64();
         Ok(count.unwrap_or(0))
+    }
+
+    /// Names of the columns that features of a collection carry on any of its levels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn fields_of(&self, collection: &CollectionId) -> Result<Vec<String>, Error> {
+        let metadata = self.0.archive()?.metadata()?;
+        let layers = metadata["vector_layers"].as_array().into_iter().flatten();
+        let of_collection =
+            layers.filter(|layer| layer["id"].as_str() == Some(collection.as_str()));
+        let fields = of_collection.filter_map(|layer| layer["fields"].as_object());
+        Ok(fields.flat_map(|fields| fields.keys().cloned()).collect())
     }
 
     /// Whether the archive says for people what such a description would.

@@ -8,7 +8,7 @@ use model::TileCoord;
 use pmtiles::{CallerKey, Compression, PmTilesStreamWriter, PmTilesWriter, PmtError, TileType};
 use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_128};
 
-use super::describe::{PyramidDescription, Sacrifices};
+use super::describe::{PyramidDescription, Sacrifices, ShownLevel};
 use super::mbtiles::MbTiles;
 use crate::Error;
 
@@ -170,6 +170,11 @@ impl PyramidWriter {
                     .map_err(|error| pmt(&self.path, error))
             }
         }
+    }
+
+    /// Says what tiles of each level show, coarsest first, which is known when they are made.
+    pub fn describe_levels(&mut self, shown: Vec<ShownLevel>) {
+        self.description.shown = shown;
     }
 
     /// Ends the archive, and makes it durable.

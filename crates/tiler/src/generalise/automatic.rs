@@ -67,7 +67,7 @@ impl Rules {
             .filter(|&place| Some(place) != rules.rank)
             .filter(|&place| is_class(schema.columns[place].kind, place, features))
             .collect();
-        rules.polygons.coverage = Some(are_coverage(features, &rules));
+        rules.coverage = Some(are_coverage(features, &rules));
         rules
     }
 }

@@ -407,8 +407,8 @@ mod tests {
     /// Rules that bring borders together and change nothing else.
     fn whole() -> Rules {
         let mut rules = by_class();
-        rules.tolerance_px = 0.0;
-        rules.polygons.min_area_px = 0.0;
+        rules.shaping.tolerance_px = 0.0;
+        rules.shaping.min_area_px = 0.0;
         rules
     }
 
@@ -526,8 +526,8 @@ mod tests {
                 .map(|(id, polygon)| feature(id, 0, Geometry::Polygon(polygon.clone())))
                 .collect();
             let mut rules = by_class();
-            rules.polygons.min_area_px = 1e9;
-            rules.tolerance_px = 0.0;
+            rules.shaping.min_area_px = 1e9;
+            rules.shaping.tolerance_px = 0.0;
             generalise(&features, &rules, 1.0).features.len() == 1
         };
         let row =

@@ -348,7 +348,7 @@ mod tests {
     fn houses() -> Rules {
         let mut rules = Rules::default();
         // Houses that happen to touch are no parcels.
-        rules.polygons.coverage = Some(false);
+        rules.coverage = Some(false);
         rules
     }
 

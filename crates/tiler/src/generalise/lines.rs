@@ -11,7 +11,7 @@ use crate::generalise::classes::Classes;
 use crate::generalise::grid::{self, Node};
 use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
-use crate::generalise::rules::Rules;
+use crate::generalise::rules::{Rules, Shaping};
 use crate::generalise::sets::Sets;
 use crate::generalise::strokes::Strokes;
 use crate::generalise::{LevelFeature, common_values};
@@ -67,7 +67,7 @@ impl<'a> Lines<'a> {
                 line,
             })
             .collect();
-        let chains = chains_of(&parts, rules.lines.directed);
+        let chains = chains_of(&parts, !rules.shaping.undirected);
         let lines: Vec<Vec<Place>> = chains
             .iter()
             .map(|chain| run_through(chain, &parts))
@@ -105,12 +105,12 @@ impl<'a> Lines<'a> {
     /// lines end, meet or fork stay what they are.
     pub(crate) fn simplify(
         &self,
-        rules: &Rules,
+        shaping: &Shaping,
         pixel_m: f64,
         shown: &mut Vec<LevelFeature>,
         fates: &mut Fates,
     ) {
-        let [longer, shorter] = [rules.lines.min_length_px, CONNECTING_PX].map(|px| px * pixel_m);
+        let [longer, shorter] = [shaping.min_length_px, CONNECTING_PX].map(|px| px * pixel_m);
         let is_kept = |i: &usize| {
             let Merged {
                 length, is_loose, ..
@@ -126,7 +126,7 @@ impl<'a> Lines<'a> {
         for &i in &kept {
             junctions.add_line(&self.merged[i].line);
         }
-        let tolerance = grid::steps(rules.tolerance_px * pixel_m);
+        let tolerance = grid::steps(shaping.tolerance_px * pixel_m);
         let mut simplifier = ArcSimplifier::default();
         let feature_of = |&(part, _): &(usize, bool)| self.parts[part].feature;
 
@@ -246,7 +246,7 @@ mod tests {
             class: vec![0],
             ..Rules::default()
         };
-        rules.lines.directed = directed;
+        rules.shaping.undirected = !directed;
         rules
     }
 
@@ -468,8 +468,8 @@ mod tests {
         #[test]
         fn merging_keeps_all_that_there_is(streets in some_streets(), directed in any::<bool>()) {
             let mut rules = by_class(directed);
-            rules.tolerance_px = 0.0;
-            rules.lines.min_length_px = 0.0;
+            rules.shaping.tolerance_px = 0.0;
+            rules.shaping.min_length_px = 0.0;
             let level = generalise(&streets, &rules, 1.0);
             // Each step from vertex to vertex, once; forwards if direction matters.
             let steps = |lines: Vec<Vec<Node>>| -> Vec<(Node, Node)> {
@@ -550,7 +550,7 @@ mod tests {
         ) {
             let rules = by_class(false);
             // As far as a street is followed over junctions, and a link too short to be seen.
-            let reach = (rules.lines.min_length_px + CONNECTING_PX) * pixel_m;
+            let reach = (rules.shaping.min_length_px + CONNECTING_PX) * pixel_m;
             let bounds = |feature: &Feature| {
                 model::Bounds::of_geometry(feature.geometry.as_ref().unwrap()).unwrap()
             };

@@ -50,7 +50,7 @@ use polygons::Polygons;
 use report::Fates;
 
 pub use report::{Counts, Fate, Reason, Report};
-pub use rules::{LineRules, PointRules, PolygonRules, Rules, UnknownColumn};
+pub use rules::{Rules, Shaping};
 
 /// What a level shows of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,11 +76,12 @@ pub struct LevelFeature {
 /// Returns what a level shows of all features.
 #[cfg(test)]
 pub(crate) fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
-    Topology::new(features, rules, f64::NEG_INFINITY).level(rules, pixel_m)
+    Topology::new(features, rules.clone(), f64::NEG_INFINITY).level(pixel_m)
 }
 
 /// Features brought to the grid, with what they share: levels are made of it.
 pub struct Topology<'a> {
+    rules: Rules,
     below_rank: Vec<&'a Feature>,
     without_geometry: Vec<&'a Feature>,
     off_the_map: Vec<&'a Feature>,
@@ -92,7 +93,7 @@ pub struct Topology<'a> {
 }
 
 impl<'a> Topology<'a> {
-    /// Returns the topology of `features`, which are all of a collection or of a part of it
+    /// Returns the topology of `features` by some rules, which all of its levels follow. The features are all of a collection or of a part of it
     /// that is whole in the sense of `docs/adr/0011-levels.md`, as far as their rank is
     /// `rank_floor` or over; the others are not shown.
     ///
@@ -103,7 +104,7 @@ impl<'a> Topology<'a> {
     ///
     /// A feature without geometry is left out. One whose geometry mixes points, lines and
     /// polygons, or has several points, is shown as it is.
-    pub fn new(features: &'a [Feature], rules: &Rules, rank_floor: f64) -> Topology<'a> {
+    pub fn new(features: &'a [Feature], rules: Rules, rank_floor: f64) -> Topology<'a> {
         let mut below_rank = Vec::new();
         let mut without_geometry = Vec::new();
         let mut off_the_map = Vec::new();
@@ -146,14 +147,16 @@ impl<'a> Topology<'a> {
             off_the_map,
             others,
             points,
-            lines: Lines::new(lines, rules),
-            polygons: Polygons::new(polygons, rules),
+            lines: Lines::new(lines, &rules),
+            polygons: Polygons::new(polygons, &rules),
+            rules,
         }
     }
 
     /// Returns what a level shows whose pixels are `pixel_m` wide, in units of the CRS and
-    /// over zero, by the rules of which this was made.
-    pub fn level(&self, rules: &Rules, pixel_m: f64) -> Level {
+    /// over zero.
+    pub fn level(&self, pixel_m: f64) -> Level {
+        let Rules { shaping, .. } = &self.rules;
         let mut fates = Fates::default();
         let mut shown = Vec::new();
         let mut leave_out = |features: &[&Feature], reason: Reason| {
@@ -165,10 +168,11 @@ impl<'a> Topology<'a> {
         leave_out(&self.without_geometry, Reason::NoGeometry);
         leave_out(&self.off_the_map, Reason::OffTheMap);
         shown.extend(self.others.iter().map(|other| as_it_is(other, &mut fates)));
-        points::thin(&self.points, rules, pixel_m, &mut shown, &mut fates);
-        self.lines.simplify(rules, pixel_m, &mut shown, &mut fates);
+        points::thin(&self.points, &self.rules, pixel_m, &mut shown, &mut fates);
+        self.lines
+            .simplify(shaping, pixel_m, &mut shown, &mut fates);
         self.polygons
-            .simplify(rules, pixel_m, &mut shown, &mut fates);
+            .simplify(shaping, pixel_m, &mut shown, &mut fates);
         finish(shown, fates, pixel_m)
     }
 }

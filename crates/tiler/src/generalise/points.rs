@@ -24,7 +24,7 @@ pub(crate) fn thin(
     shown: &mut Vec<LevelFeature>,
     fates: &mut Fates,
 ) {
-    let spacing = rules.points.spacing_px * pixel_m;
+    let spacing = rules.shaping.spacing_px * pixel_m;
     if spacing <= 0.0 {
         shown.extend(points.iter().map(|(feature, _)| as_it_is(feature, fates)));
         return;
@@ -47,7 +47,7 @@ pub(crate) fn thin(
         let Some(best) = best else { continue };
         if members.len() == 1 {
             shown.push(as_it_is(best, fates));
-        } else if rules.points.cluster {
+        } else if rules.shaping.cluster {
             shown.push(cluster(&members, best, fates));
         } else {
             for (feature, _) in &members {
@@ -110,7 +110,7 @@ mod tests {
             rank: Some(0),
             ..Rules::default()
         };
-        rules.points.cluster = cluster;
+        rules.shaping.cluster = cluster;
         rules
     }
 

@@ -15,7 +15,7 @@ use crate::generalise::footprints::footprints;
 use crate::generalise::grid::{self, Node, WELD, twice_area};
 use crate::generalise::places::{Place, Places, weld};
 use crate::generalise::report::{Fate, Fates, Reason};
-use crate::generalise::rules::Rules;
+use crate::generalise::rules::{Rules, Shaping};
 use crate::generalise::shape::{Shape, to_geo};
 use crate::generalise::strips::{Extent, Strips};
 use crate::generalise::united::{mended, united};
@@ -36,10 +36,10 @@ pub(crate) struct Polygons<'a> {
 impl<'a> Polygons<'a> {
     pub(crate) fn new(polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> Polygons<'a> {
         let mut new = Polygons::unjudged(polygons, rules);
-        if rules.polygons.coverage != Some(false) {
+        if rules.coverage != Some(false) {
             new.borders = borders_of(&new.shapes, &new.places);
             let judged = || is_coverage(&new.shapes, &new.borders, &new.places);
-            new.is_coverage = rules.polygons.coverage.unwrap_or_else(judged);
+            new.is_coverage = rules.coverage.unwrap_or_else(judged);
         }
         new
     }
@@ -53,7 +53,7 @@ impl<'a> Polygons<'a> {
     /// Dissolves and simplifies them for a level.
     pub(crate) fn simplify(
         &self,
-        rules: &Rules,
+        shaping: &Shaping,
         pixel_m: f64,
         shown: &mut Vec<LevelFeature>,
         fates: &mut Fates,
@@ -62,7 +62,7 @@ impl<'a> Polygons<'a> {
             fates.set(feature.id, Fate::Dropped(Reason::NoArea));
         }
         let shapes = &self.shapes;
-        let least = rules.polygons.min_area_px * pixel_m * pixel_m;
+        let least = shaping.min_area_px * pixel_m * pixel_m;
         let groups = match self.is_coverage {
             true => dissolved(shapes, &self.borders, least, pixel_m),
             false => (0..shapes.len()).map(Group::of_one).collect(),
@@ -86,7 +86,7 @@ impl<'a> Polygons<'a> {
             .iter()
             .map(|group| faces_of(group, shapes, least, &mut places))
             .collect();
-        let tolerance = grid::steps(rules.tolerance_px * pixel_m);
+        let tolerance = grid::steps(shaping.tolerance_px * pixel_m);
         let simplified = simplified_together(&faces, &places, tolerance);
         for (group, faces) in large.iter().zip(simplified) {
             let geometry = to_geo(&faces, &places);

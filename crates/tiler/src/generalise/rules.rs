@@ -1,6 +1,6 @@
 //! What one can ask of a level.
 
-use model::{Feature, Schema};
+use model::Feature;
 
 use crate::vector::chance;
 
@@ -15,108 +15,54 @@ const TOLERANCE_PX: f64 = 0.375;
 const LINE_LENGTH_PX: f64 = 4.0;
 
 /// How the levels of a collection are made. [`Rules::default`] suits most.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     /// Place of the column whose number says how important a feature is, the larger the
     /// more. Without one, features are as important as a number drawn from their ids.
     pub rank: Option<usize>,
     /// Places of the columns whose values must agree for features to be merged.
     pub class: Vec<usize>,
-    /// How far lines and borders may move, in pixels. Under a half, nobody sees it.
-    pub tolerance_px: f64,
-    /// For points.
-    pub points: PointRules,
-    /// For lines.
-    pub lines: LineRules,
-    /// For polygons.
-    pub polygons: PolygonRules,
+    /// Whether polygons are a coverage: side by side, without overlaps, such as parcels. Found
+    /// out from the features if not given; give it where a level is made in parts.
+    pub coverage: Option<bool>,
+    /// What does not hang on the columns and features of the collection.
+    pub shaping: Shaping,
 }
 
-/// How points are thinned.
+/// How far the geometry of a level may depart from what was delivered.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PointRules {
+pub struct Shaping {
+    /// How far lines and borders may move, in pixels. Under a half, nobody sees it.
+    pub tolerance_px: f64,
     /// One point is shown of each cell of this many pixels, or up to twice as many, since
     /// sides of cells are powers of two of the unit. Zero shows all.
     pub spacing_px: f64,
     /// Whether a point stands for those of its cell and lies in their middle, rather than
     /// being one of them where it is.
     pub cluster: bool,
-}
-
-/// How lines are merged and left out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LineRules {
-    /// Whether the direction of a line means something. Then lines that run against each
-    /// other are not merged.
-    pub directed: bool,
+    /// Whether lines that run against each other are merged: their direction means nothing.
+    pub undirected: bool,
     /// Merged lines shorter than this are left out, in pixels, if they have a free end. One
     /// that connects others stays if it is a pixel long, or part of a street this long.
     pub min_length_px: f64,
-}
-
-/// How polygons are dissolved.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PolygonRules {
     /// Polygons smaller than this are dissolved, in square pixels.
     pub min_area_px: f64,
-    /// Whether they are a coverage: side by side, without overlaps, such as parcels. Found
-    /// out from the features if not given; give it where a level is made in parts.
-    pub coverage: Option<bool>,
 }
 
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules {
-            rank: None,
-            class: Vec::new(),
+impl Default for Shaping {
+    fn default() -> Shaping {
+        Shaping {
             tolerance_px: TOLERANCE_PX,
-            points: PointRules {
-                spacing_px: POINT_SPACING_PX,
-                cluster: false,
-            },
-            lines: LineRules {
-                directed: true,
-                min_length_px: LINE_LENGTH_PX,
-            },
-            polygons: PolygonRules {
-                min_area_px: 1.0,
-                coverage: None,
-            },
+            spacing_px: POINT_SPACING_PX,
+            cluster: false,
+            undirected: false,
+            min_length_px: LINE_LENGTH_PX,
+            min_area_px: 1.0,
         }
     }
 }
 
-/// A rule names a column that the collection does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no column {0:?} to rank or class features by")]
-pub struct UnknownColumn(pub String);
-
 impl Rules {
-    /// Returns the default rules with a rank and classes, by the names of their columns.
-    ///
-    /// # Errors
-    ///
-    /// [`UnknownColumn`] for a name that the schema lacks.
-    pub fn by_columns(
-        schema: &Schema,
-        rank: Option<&str>,
-        class: &[&str],
-    ) -> Result<Rules, UnknownColumn> {
-        let place = |name: &str| {
-            schema
-                .position(name)
-                .ok_or_else(|| UnknownColumn(name.to_owned()))
-        };
-        Ok(Rules {
-            rank: rank.map(place).transpose()?,
-            class: class
-                .iter()
-                .map(|name| place(name))
-                .collect::<Result<_, _>>()?,
-            ..Rules::default()
-        })
-    }
-
     /// How important a feature is: its number in the rank column, minus infinity if it has
     /// none there, or the number drawn from its id.
     pub(crate) fn rank_of(&self, feature: &Feature) -> f64 {

@@ -4,7 +4,7 @@ use geo::{Area, CoordsIter, MapCoords, Validation};
 use geo_types::{Coord, Geometry, LineString, Point, Polygon};
 use model::{Column, ColumnKind, Feature, FeatureId, GeometryKind, Schema, Value};
 
-use super::{Fate, Reason, Rules, Topology, UnknownColumn, generalise};
+use super::{Fate, Reason, Rules, Topology, generalise};
 
 fn feature(id: u64, geometry: Option<Geometry<f64>>, rank: i64) -> Feature {
     Feature {
@@ -28,8 +28,8 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
         ..Rules::default()
     };
     let fates = |rank_floor: f64| -> Vec<Fate> {
-        let report = Topology::new(&all, &rules, rank_floor)
-            .level(&rules, 10.0)
+        let report = Topology::new(&all, rules.clone(), rank_floor)
+            .level(10.0)
             .report;
         report.fates.into_iter().map(|(_, fate)| fate).collect()
     };
@@ -47,23 +47,6 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
         Some("feature 1 gave way to a more important point nearby")
     );
     assert_eq!(explain(7), None);
-}
-
-#[test]
-fn a_rule_that_names_no_column_is_refused() {
-    let schema = Schema {
-        columns: vec![Column {
-            name: "typ".to_owned(),
-            kind: ColumnKind::Text,
-        }],
-        geometry: GeometryKind::Line,
-    };
-    let rules = Rules::by_columns(&schema, None, &["typ"]).unwrap();
-    assert_eq!(rules.class, [0]);
-    assert_eq!(
-        Rules::by_columns(&schema, Some("rang"), &[]),
-        Err(UnknownColumn("rang".to_owned()))
-    );
 }
 
 /// Features of a GeoJSON file that lies beside the checkout, in SWEREF 99 TM; none if it is
@@ -209,7 +192,7 @@ fn a_level_of_two_towns_is_the_levels_of_both() {
         class: vec![0],
         ..Rules::default()
     };
-    rules.polygons.coverage = Some(false);
+    rules.coverage = Some(false);
     for pixel_m in [2.0, 15.0, 40.0] {
         let [one, two] = [&town, &other].map(|part| generalise(part, &rules, pixel_m));
         let all: Vec<Feature> = town.iter().chain(&other).cloned().collect();
@@ -264,6 +247,6 @@ fn rules_are_found_for_what_a_collection_holds() {
         let rules = Rules::automatic(&schema, &parcels);
         assert_eq!(rules.class, [1], "names differ, and numbers are no classes");
         assert_eq!(rules.rank, Some(2));
-        assert_eq!(rules.polygons.coverage, Some(coverage));
+        assert_eq!(rules.coverage, Some(coverage));
     }
 }

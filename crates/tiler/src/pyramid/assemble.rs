@@ -4,12 +4,14 @@ use geodesy::TileMatrixSet;
 use model::Value;
 
 use super::order::Order;
-use super::runs::{Merge, Runs, TilePieces};
+use super::pieces::TilePieces;
+use super::runs::{Merge, Runs};
 use super::sources::Source;
 use super::{BuiltTile, PyramidOptions, PyramidSummary, threads};
 use crate::level::Level;
+use crate::limit::within_limit;
 use crate::vector::{LayerBuilder, Place};
-use crate::{Error, TileLayer, VectorTile, gzip, tile_within_limit};
+use crate::{Error, VectorTile, gzip};
 
 /// Pieces that are written as tiles at once, in bytes and in tiles, for each thread: many
 /// enough that nobody waits, few enough to fit into the cache of a small machine.
@@ -48,7 +50,7 @@ impl Assembler<'_> {
         let mut batch = batch(&mut merge)?;
         while !batch.is_empty() {
             let (made, next) = threads::overlap(
-                || threads::map(batch, |pieces| self.tile(&pieces)),
+                || threads::map(batch, |pieces| self.tile(pieces)),
                 || self::batch(&mut merge),
             );
             for tile in made {
@@ -64,71 +66,62 @@ impl Assembler<'_> {
     }
 
     /// Returns a tile and how many pieces it is made of; none if it shows nothing.
-    fn tile(&self, pieces: &TilePieces) -> Result<Option<(BuiltTile, u64)>, Error> {
+    fn tile(&self, mut pieces: TilePieces) -> Result<Option<(BuiltTile, u64)>, Error> {
         let Some(tile) = self.order.tile(pieces.tile) else {
             return Ok(None);
         };
-        let limit = self.options.tile.byte_limit;
-        let first = match pieces.is_overfull {
-            true => None,
-            false => Some(self.write(tile, pieces)?),
+        let level = Level::of(self.tms, tile.z()).ok_or_else(|| Error::NoSuchTile {
+            tms: self.tms.id.clone(),
+            tile,
+        })?;
+        let of_tile = self.sources.iter().filter_map(|s| s.layer_at(tile.z()));
+        let byte_limit = self.options.tile.limit_of(of_tile);
+        let count = pieces.count();
+        let is_level = |source: u16| {
+            let layer = self.sources[usize::from(source)].layer_at(tile.z());
+            layer.is_some_and(|layer| layer.is_level)
         };
-        let VectorTile { bytes, sacrifices } = match first {
-            Some(bytes) if bytes.len() <= limit => VectorTile {
-                bytes,
-                sacrifices: Vec::new(),
-            },
-            // What has to be given up is weighed in one place.
-            first => {
-                let layers = self.sources.iter().filter_map(|s| s.layer_at(tile.z()));
-                let layers: Vec<TileLayer> = layers.cloned().collect();
-                tile_within_limit(&layers, self.tms, tile, &self.options.tile, first)?
-            }
+        let given_up = pieces.give_up(byte_limit, is_level);
+        let place = Place {
+            forward: None,
+            level: &level,
+            tile: [tile.x(), tile.y()],
         };
+        let layers = self.layers(place, tile.z(), &pieces)?;
+        let VectorTile { bytes, sacrifices } = within_limit(layers, given_up, byte_limit);
         Ok((!bytes.is_empty()).then(|| {
             let tile = BuiltTile {
                 tile,
                 gzip: gzip(&bytes),
                 sacrifices,
             };
-            (tile, pieces.len() as u64)
+            (tile, count)
         }))
     }
 
-    fn write(&self, tile: model::TileCoord, pieces: &TilePieces) -> Result<Vec<u8>, Error> {
-        let level = Level::of(self.tms, tile.z()).ok_or_else(|| Error::NoSuchTile {
-            tms: self.tms.id.clone(),
-            tile,
-        })?;
-        let place = Place {
-            forward: None,
-            level: &level,
-            tile: [tile.x(), tile.y()],
-        };
-        let mut bytes = Vec::new();
+    /// The layers of a tile, with the attributes of all pieces.
+    fn layers<'s>(
+        &'s self,
+        place: Place<'s>,
+        z: u8,
+        pieces: &TilePieces,
+    ) -> Result<Vec<LayerBuilder<'s>>, Error> {
+        let mut layers = Vec::new();
         let mut values: Vec<Value> = Vec::new();
-        let mut current: Option<(u16, LayerBuilder<'_>)> = None;
-        for (key, geometry) in pieces.iter() {
-            let source = &self.sources[usize::from(key.source)];
-            let builder = match &mut current {
-                Some((number, builder)) if *number == key.source => builder,
-                _ => {
-                    if let Some((_, builder)) = &current {
-                        builder.write_all(&mut bytes);
-                    }
-                    let Some(layer) = source.layer_at(tile.z()) else {
-                        continue;
-                    };
-                    let builder = LayerBuilder::new(layer, place, 0.0);
-                    &mut current.insert((key.source, builder)).1
-                }
+        for (source, of_layer, left_out) in pieces.layers() {
+            let source = &self.sources[usize::from(source)];
+            let Some(layer) = source.layer_at(z) else {
+                continue;
             };
-            let id = source.collection.values_at(key.place, &mut values)?;
-            builder.push(id, key.kind, geometry, &values);
+            let mut builder = LayerBuilder::new(layer, place);
+            builder.left_out = left_out;
+            for piece in of_layer {
+                let id = source.collection.values_at(piece.key.place, &mut values)?;
+                let geometry = pieces.geometry(piece);
+                builder.push(id, (piece.key.kind, piece.importance), geometry, &values);
+            }
+            layers.push(builder);
         }
-        if let Some((_, builder)) = &current {
-            builder.write_all(&mut bytes);
-        }
-        Ok(bytes)
+        Ok(layers)
     }
 }

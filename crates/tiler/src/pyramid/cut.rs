@@ -10,7 +10,7 @@ use super::runs::{Key, Pieces};
 use super::sources::Source;
 use crate::parts::Parts;
 use crate::shapes::Shaper;
-use crate::vector::chance;
+use crate::vector::{chance, importance};
 use crate::{Error, Polygons, label};
 
 /// Cuts features into the tiles of some levels.
@@ -56,7 +56,7 @@ impl Cutter<'_> {
                     Some(changes) => changes.spans[usize::from(number)][at].clone(),
                     None => of.level.tiles(),
                 };
-                let detail = of.layer.detail(of.level.tolerance());
+                let detail = of.layer.detail(&of.level);
                 shaper.shape(
                     &parts,
                     chance,
@@ -76,7 +76,7 @@ impl Cutter<'_> {
                             place,
                             kind: shown.kind,
                         };
-                        pieces.push(key, geometry);
+                        pieces.push(key, importance(shown.pixels, chance), geometry);
                     },
                 );
             }

@@ -10,7 +10,18 @@ use super::PyramidLayer;
 use super::sources::{Made, Plan};
 use crate::generalise::{Counts, Fate, Report};
 use crate::level::Level;
-use crate::{Error, TileLayer, VectorOptions, VectorTile, boxes, vector_tile};
+use crate::{Error, VectorOptions, VectorTile, boxes, vector_tile};
+
+/// A tile, and why it shows what it shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// What became of each collection that the level shows.
+    pub collections: Vec<Explanation>,
+    /// The tile.
+    pub tile: VectorTile,
+    /// Most bytes that it was allowed before compression.
+    pub byte_limit: usize,
+}
 
 /// What became of a collection in one tile.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +69,7 @@ pub fn explain(
     tile: TileCoord,
     options: &VectorOptions,
     scratch: &Path,
-) -> Result<(Vec<Explanation>, VectorTile), Error> {
+) -> Result<Explained, Error> {
     let z = tile.z();
     let level = Level::of(tms, z).ok_or_else(|| Error::NoSuchTile {
         tms: tms.id.clone(),
@@ -91,7 +102,7 @@ pub fn explain(
                 explanation.level = Some(LevelMade {
                     class: rules.class.iter().map(name).collect(),
                     rank: rules.rank.as_ref().map(name),
-                    coverage: rules.polygons.coverage.unwrap_or(false),
+                    coverage: rules.coverage.unwrap_or(false),
                     pixel: report.pixel_m,
                 });
                 let mut fates = report.fates;
@@ -107,16 +118,17 @@ pub fn explain(
             None => (Some(layer.collection.clone()), false),
         };
         if let Some(collection) = collection {
-            shown.push(TileLayer {
-                columns: plan.columns_of(&collection, at.zoom),
-                collection,
-                is_level,
-            });
+            shown.push(plan.layer(collection, is_level, at.zoom));
         }
         explanations.push(explanation);
     }
+    let byte_limit = options.limit_of(&shown);
     let made = vector_tile(&shown, tms, tile, options)?;
-    Ok((explanations, made))
+    Ok(Explained {
+        collections: explanations,
+        tile: made,
+        byte_limit,
+    })
 }
 
 /// Ids of the features whose boxes touch a tile, ascending.

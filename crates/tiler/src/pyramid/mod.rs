@@ -3,7 +3,7 @@
 //! What levels show of many small things is made first (`sources`). Then each feature is read
 //! and projected once and cut into the tiles of its levels (`cut`).
 //! Its pieces are sorted by tile, on disk where they do not fit into memory (`runs`), and
-//! each tile is written of its own (`assemble`). What comes out is, to the byte, what
+//! each tile is written of its own (`pieces`, `assemble`). What comes out is, to the byte, what
 //! [`vector_tile`](crate::vector_tile) gives for the same address, on any number of threads.
 //!
 //! Of each feature it tells what it left (`imprints`). With that a later build finds which
@@ -17,6 +17,7 @@ mod cut;
 mod explain;
 mod imprints;
 mod order;
+mod pieces;
 mod recipe;
 mod runs;
 mod sources;
@@ -27,18 +28,19 @@ use std::path::Path;
 
 use geodesy::TileMatrixSet;
 use model::TileCoord;
-use store::CollectionView;
+use store::{CollectionView, ShownLevel};
 
 use crate::{Error, TileRules, VectorOptions};
 use assemble::Assembler;
 pub use changes::Earlier;
 use changes::{Changes, ToCut};
 use cut::Cutter;
-pub use explain::{Explanation, LevelMade, explain};
+pub use explain::{Explained, Explanation, LevelMade, explain};
 use imprints::Imprint;
 pub use imprints::Imprints;
 use order::Order;
 use runs::Runs;
+pub use sources::POINT_COUNT;
 use sources::Source;
 
 /// Features that one task cuts: enough that starting it costs nothing, and few enough that
@@ -93,9 +95,19 @@ pub struct PyramidSummary {
     pub out_of_domain: u64,
 }
 
+/// A pyramid whose tiles have been given away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuiltPyramid {
+    /// What it came to.
+    pub summary: PyramidSummary,
+    /// What its tiles show, level by level.
+    pub shown: Vec<ShownLevel>,
+    /// What is to be kept for the next time.
+    pub imprints: Imprints,
+}
+
 /// Makes all tiles of some levels that show something, and gives them to `sink` level by
-/// level, and within a level along PMTiles' Hilbert curve. Returns what it came to, and what
-/// is to be kept for the next time.
+/// level, and within a level along PMTiles' Hilbert curve.
 ///
 /// The last level shows features as they were delivered, the others as their rules say.
 ///
@@ -119,7 +131,7 @@ pub fn build_pyramid<E: From<Error> + Send>(
     earlier: Option<&Earlier>,
     progress: &mut dyn FnMut(u64),
     sink: &mut dyn FnMut(BuiltTile) -> Result<(), E>,
-) -> Result<(PyramidSummary, Imprints), E> {
+) -> Result<BuiltPyramid, E> {
     let order = Order::of(tms);
     let sources = sources::all(layers, tms, options, order, scratch)?;
     let recipe = recipe::of(&sources, tms, options);
@@ -172,7 +184,11 @@ pub fn build_pyramid<E: From<Error> + Send>(
         None => Imprints::new(recipes, imprints),
     };
     summary.out_of_domain = imprints.nowhere();
-    Ok((summary, imprints))
+    Ok(BuiltPyramid {
+        summary,
+        shown: sources::shown(&sources, options),
+        imprints,
+    })
 }
 
 /// Cuts what is to be cut of a source; returns what the new features leave.

@@ -4,6 +4,8 @@
 //! Every field that counts is written by itself, in an order that does not change: how Rust
 //! happens to print a value has no say in whether a pyramid is made anew.
 
+use std::ops::RangeInclusive;
+
 use geodesy::TileMatrixSet;
 use model::{ColumnKind, GeometryKind, Schema};
 use store::CollectionView;
@@ -11,11 +13,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::sources::Source;
 use super::{PyramidLayer, PyramidOptions};
+use crate::generalise::Shaping;
 use crate::{Polygons, TileRules, VectorOptions};
 
 /// Which way tiles are made. It grows with each change of this crate, or of what it uses to
 /// make and compress tiles, after which equal features give other bytes.
-const WAY: u32 = 1;
+const WAY: u32 = 2;
 
 /// Returns the number of what is asked for, which is known before anything is made: the same
 /// features, by the same rules, in the same tiles.
@@ -43,6 +46,9 @@ pub(super) fn of(sources: &[Source], tms: &TileMatrixSet, options: &PyramidOptio
         fields.list(&source.levels, |fields, of| {
             fields.number(of.z);
             fields.flag(of.layer.is_level);
+            fields.some(of.layer.byte_limit, |fields, bytes| {
+                fields.number(bytes as u64)
+            });
             fields.some(of.layer.columns.as_deref(), |fields, columns| {
                 fields.list(columns, |fields, place| fields.number(*place as u64));
             });
@@ -109,8 +115,7 @@ impl Fields {
             // It changes no byte.
             memory_bytes: _,
         } = options;
-        self.number(*levels.start());
-        self.number(*levels.end());
+        self.zooms(levels);
         self.number(*byte_limit as u64);
         self.number(match polygons {
             Polygons::Areas => 0_u64,
@@ -163,41 +168,53 @@ impl Fields {
         let TileRules {
             as_delivered,
             min_zoom,
+            byte_limits,
+            attributes,
             rank,
             rank_floors,
             class,
-            tolerance_px,
-            spacing_px,
-            cluster,
-            undirected,
-            min_length_px,
-            min_area_px,
-            coverage,
-            attributes,
             drawn_by,
             label,
+            coverage,
+            shaping:
+                Shaping {
+                    tolerance_px,
+                    spacing_px,
+                    cluster,
+                    undirected,
+                    min_length_px,
+                    min_area_px,
+                },
         } = rules;
         self.flag(*as_delivered);
         self.some(*min_zoom, Fields::number);
+        self.list(byte_limits, |fields, of| {
+            fields.zooms(&of.zooms);
+            fields.number(of.bytes as u64);
+        });
+        self.list(attributes, |fields, of| {
+            fields.zooms(&of.zooms);
+            fields.texts(&of.columns);
+        });
         self.some(rank.as_deref(), Fields::text);
         self.list(rank_floors, |fields, floor| {
             fields.number(floor.below_zoom);
             fields.measure(floor.rank);
         });
         self.some(class.as_deref(), Fields::texts);
+        self.texts(drawn_by);
+        self.some(label.as_deref(), Fields::text);
+        self.some(*coverage, Fields::flag);
         for size in [tolerance_px, spacing_px, min_length_px, min_area_px] {
-            self.some(*size, Fields::measure);
+            self.measure(*size);
         }
         self.flag(*cluster);
         self.flag(*undirected);
-        self.some(*coverage, Fields::flag);
-        self.list(attributes, |fields, of| {
-            fields.number(*of.zooms.start());
-            fields.number(*of.zooms.end());
-            fields.texts(&of.columns);
-        });
-        self.texts(drawn_by);
-        self.some(label.as_deref(), Fields::text);
+    }
+
+    fn zooms(&mut self, zooms: &RangeInclusive<u8>) {
+        self.number(*zooms.start());
+        self.number(*zooms.end());
     }
 }
 

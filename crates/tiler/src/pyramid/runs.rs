@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 
 use store::FeaturePlace;
 
+use super::pieces::TilePieces;
 use super::threads;
 use crate::Error;
 use crate::mvt::GeometryType;
-use crate::vector::FEATURE_LIMIT;
 
 /// Bytes that are read of a run at a time.
 const READ_BYTES: usize = 1 << 18;
 
-/// Bytes of what is known of a piece in memory, and in a run before its geometry.
+/// Bytes of what is known of a piece in memory, and in a run before its own.
 const KEY_BYTES: usize = size_of::<Sorted>();
 const HEAD_BYTES: usize = 8 + 8 + 2 + 1 + 4;
 
@@ -34,24 +34,29 @@ pub(super) struct Key {
     pub(super) kind: GeometryType,
 }
 
-/// Pieces, with geometry as commands of MVT.
+/// Pieces: of each, its importance (f32, little-endian) and its geometry, as commands of MVT.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     keys: Vec<(Key, u32)>,
-    geometry: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
+/// Bytes of a piece before its geometry.
+const IMPORTANCE_BYTES: usize = size_of::<f32>();
+
 impl Pieces {
-    pub(super) fn push(&mut self, key: Key, geometry: &[u8]) {
-        self.geometry.extend_from_slice(geometry);
+    pub(super) fn push(&mut self, key: Key, importance: f32, geometry: &[u8]) {
+        self.bytes.extend(importance.to_le_bytes());
+        self.bytes.extend_from_slice(geometry);
         // A task of some thousand features would need four gigabytes of geometry; a longer
         // piece is caught when it is put away.
-        self.keys.push((key, geometry.len() as u32));
+        let len = IMPORTANCE_BYTES + geometry.len();
+        self.keys.push((key, len as u32));
     }
 }
 
 /// A piece in memory: its key, which of the pieces that were added it is among, and where its
-/// geometry lies in theirs.
+/// bytes lie in theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Sorted {
     key: Key,
@@ -66,7 +71,7 @@ pub(super) struct Runs {
     scratch: PathBuf,
     memory_bytes: u64,
     index: Vec<Sorted>,
-    geometry: Vec<Vec<u8>>,
+    pieces: Vec<Vec<u8>>,
     bytes: u64,
     files: Vec<File>,
 }
@@ -77,7 +82,7 @@ impl Runs {
             scratch: scratch.to_owned(),
             memory_bytes,
             index: Vec::new(),
-            geometry: Vec::new(),
+            pieces: Vec::new(),
             bytes: 0,
             files: Vec::new(),
         }
@@ -85,12 +90,12 @@ impl Runs {
 
     /// Adds pieces, and writes a run if there are too many in memory.
     pub(super) fn add(&mut self, pieces: Pieces) -> Result<(), Error> {
-        if u32::try_from(pieces.geometry.len()).is_err() {
+        if u32::try_from(pieces.bytes.len()).is_err() {
             return Err(Error::Refused(
                 "features of the twin are so large that a thousand of them take four gigabytes in tiles: split them, or leave deep levels out".to_owned(),
             ));
         }
-        let among = self.geometry.len() as u32;
+        let among = self.pieces.len() as u32;
         let mut start = 0;
         self.index.extend(pieces.keys.iter().map(|&(key, len)| {
             let sorted = Sorted {
@@ -102,8 +107,8 @@ impl Runs {
             start += len;
             sorted
         }));
-        self.bytes += (pieces.geometry.len() + pieces.keys.len() * KEY_BYTES) as u64;
-        self.geometry.push(pieces.geometry);
+        self.bytes += (pieces.bytes.len() + pieces.keys.len() * KEY_BYTES) as u64;
+        self.pieces.push(pieces.bytes);
         if self.bytes > self.memory_bytes {
             self.write_run()?;
         }
@@ -115,7 +120,7 @@ impl Runs {
         let file = self.write_file().map_err(|e| self.failed("written", &e))?;
         self.files.push(file);
         self.index.clear();
-        self.geometry.clear();
+        self.pieces.clear();
         self.bytes = 0;
         Ok(())
     }
@@ -134,16 +139,16 @@ impl Runs {
             out.write_all(&source.to_le_bytes())?;
             out.write_all(&[kind as u8])?;
             out.write_all(&sorted.len.to_le_bytes())?;
-            out.write_all(self.geometry_of(sorted))?;
+            out.write_all(self.bytes_of(sorted))?;
         }
         let mut file = out.into_inner().map_err(|e| e.into_error())?;
         file.rewind()?;
         Ok(file)
     }
 
-    fn geometry_of(&self, sorted: &Sorted) -> &[u8] {
+    fn bytes_of(&self, sorted: &Sorted) -> &[u8] {
         let start = sorted.start as usize;
-        &self.geometry[sorted.among as usize][start..start + sorted.len as usize]
+        &self.pieces[sorted.among as usize][start..start + sorted.len as usize]
     }
 
     fn failed(&self, what: &str, error: &std::io::Error) -> Error {
@@ -183,10 +188,10 @@ enum Source {
     Memory(usize),
 }
 
-/// The geometry of the piece that a source gives next.
+/// The bytes of the piece that a source gives next.
 #[derive(Debug, Default)]
 struct Head {
-    geometry: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// Pieces of all runs in order.
@@ -198,68 +203,19 @@ pub(super) struct Merge {
     next: BinaryHeap<Reverse<(Key, usize)>>,
 }
 
-/// The pieces of one tile, by layer and place.
-#[derive(Debug, Default)]
-pub(super) struct TilePieces {
-    /// Number of the tile.
-    pub(super) tile: u64,
-    keys: Vec<(Key, usize)>,
-    geometry: Vec<u8>,
-    /// Whether a layer has more pieces than a tile is made of; the rest of it is missing.
-    pub(super) is_overfull: bool,
-}
-
-impl TilePieces {
-    /// Bytes that it takes, roughly.
-    pub(super) fn bytes(&self) -> usize {
-        self.geometry.len() + self.keys.len() * size_of::<(Key, usize)>()
-    }
-
-    /// Number of its pieces, as far as they are not too many.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Its pieces, with their geometry as commands of MVT.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &[u8])> {
-        let mut start = 0;
-        self.keys.iter().map(move |&(key, end)| {
-            let geometry = &self.geometry[start..end];
-            start = end;
-            (key, geometry)
-        })
-    }
-}
-
 impl Merge {
     /// Returns the pieces of the next tile that has any.
     pub(super) fn next_tile(&mut self) -> Result<Option<TilePieces>, Error> {
         let Some(&Reverse((first, _))) = self.next.peek() else {
             return Ok(None);
         };
-        let mut pieces = TilePieces {
-            tile: first.tile,
-            ..TilePieces::default()
-        };
-        let (mut source, mut in_layer) = (first.source, 0);
+        let mut pieces = TilePieces::of(first.tile);
         while let Some(&Reverse((key, number))) = self.next.peek() {
             if key.tile != first.tile {
                 break;
             }
-            in_layer = if key.source == source {
-                in_layer + 1
-            } else {
-                1
-            };
-            source = key.source;
-            if in_layer > FEATURE_LIMIT {
-                pieces.is_overfull = true;
-            } else {
-                pieces
-                    .geometry
-                    .extend_from_slice(&self.heads[number].geometry);
-                pieces.keys.push((key, pieces.geometry.len()));
-            }
+            let (importance, geometry) = split::<IMPORTANCE_BYTES>(&self.heads[number].bytes);
+            pieces.push(key, f32::from_le_bytes(importance), geometry);
             self.next.pop();
             self.advance(number)?;
         }
@@ -268,18 +224,18 @@ impl Merge {
 
     /// Moves a source to its next piece.
     fn advance(&mut self, number: usize) -> Result<(), Error> {
-        let geometry = &mut self.heads[number].geometry;
-        geometry.clear();
+        let bytes = &mut self.heads[number].bytes;
+        bytes.clear();
         match &mut self.sources[number] {
             Source::Memory(at) => {
                 if let Some(sorted) = self.memory.index.get(*at) {
                     *at += 1;
-                    geometry.extend_from_slice(self.memory.geometry_of(sorted));
+                    bytes.extend_from_slice(self.memory.bytes_of(sorted));
                     self.next.push(Reverse((sorted.key, number)));
                 }
                 Ok(())
             }
-            Source::File(file) => match read_piece(file, geometry) {
+            Source::File(file) => match read_piece(file, bytes) {
                 Ok(Some(key)) => {
                     self.next.push(Reverse((key, number)));
                     Ok(())
@@ -292,7 +248,7 @@ impl Merge {
 }
 
 /// Reads a piece that [`Runs::write_file`] wrote; none at the end.
-fn read_piece(file: &mut impl Read, geometry: &mut Vec<u8>) -> std::io::Result<Option<Key>> {
+fn read_piece(file: &mut impl Read, bytes: &mut Vec<u8>) -> std::io::Result<Option<Key>> {
     let mut head = [0; HEAD_BYTES];
     let mut filled = 0;
     while filled < HEAD_BYTES {
@@ -312,8 +268,8 @@ fn read_piece(file: &mut impl Read, geometry: &mut Vec<u8>) -> std::io::Result<O
         2 => GeometryType::Line,
         _ => GeometryType::Polygon,
     };
-    geometry.resize(u32::from_le_bytes(len) as usize, 0);
-    file.read_exact(geometry)?;
+    bytes.resize(u32::from_le_bytes(len) as usize, 0);
+    file.read_exact(bytes)?;
     Ok(Some(Key {
         tile: u64::from_le_bytes(tile),
         source: u16::from_le_bytes(source),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use geodesy::{TileMatrixSet, Transform};
 use model::{Column, ColumnKind, Feature, Schema, Value};
-use store::CollectionView;
+use store::{CollectionView, ShownLevel};
 
 use super::order::Order;
 use super::{PyramidLayer, PyramidOptions, threads};
@@ -22,7 +22,7 @@ use crate::{Error, TileLayer};
 pub(crate) const GENERALISED_MAX: u64 = 2_000_000;
 
 /// The column of a cluster that says how many points it stands for, as map clients know it.
-const POINT_COUNT: &str = "point_count";
+pub const POINT_COUNT: &str = "point_count";
 
 /// Features of one collection, and the levels that are cut from them.
 pub(super) struct Source {
@@ -82,11 +82,7 @@ pub(super) fn all(
             let source_level = SourceLevel {
                 z: at.z,
                 level: at.level.clone(),
-                layer: TileLayer {
-                    columns: plan.columns_of(&collection, at.zoom),
-                    collection: collection.clone(),
-                    is_level,
-                },
+                layer: plan.layer(collection.clone(), is_level, at.zoom),
             };
             if is_level {
                 sources.push(Source {
@@ -107,6 +103,21 @@ pub(super) fn all(
         }
     }
     Ok(sources)
+}
+
+/// What the tiles of each level show, as far as there is any.
+pub(super) fn shown(sources: &[Source], options: &PyramidOptions) -> Vec<ShownLevel> {
+    let of_level = |z: u8| {
+        let layers = || sources.iter().filter_map(move |source| source.layer_at(z));
+        let carried = layers().map(|of| (of.collection.meta().id.clone(), of.carried()));
+        ShownLevel {
+            z,
+            byte_limit: options.tile.limit_of(layers()),
+            layers: carried.collect(),
+        }
+    };
+    let levels = options.levels.clone().map(of_level);
+    levels.filter(|level| !level.layers.is_empty()).collect()
 }
 
 /// A level of a collection to be made.
@@ -173,10 +184,10 @@ impl<'a> Plan<'a> {
         // Levels beside each other that show features of the same ranks have one topology.
         let floor = |at: &PlannedLevel| self.rank_floor(&rules, at);
         for alike in self.levels[..coarser].chunk_by(|a, b| floor(a) == floor(b)) {
-            let topology = Topology::new(&features, &rules, floor(&alike[0]));
+            let topology = Topology::new(&features, rules.clone(), floor(&alike[0]));
             all.extend(threads::map(alike.iter().collect(), |at: &PlannedLevel| {
-                let level = topology.level(&rules, at.level.unit * PIXEL);
-                self.kept(level.features, &rules, scratch).map(Some)
+                let level = topology.level(at.level.unit * PIXEL);
+                self.kept(level.features, scratch).map(Some)
             }));
         }
         all.push(Ok(None));
@@ -203,21 +214,16 @@ impl<'a> Plan<'a> {
         }
         let features = features_in_set(&self.of.collection, self.tms)?;
         let rules = self.of.rules.of_features(&self.of.collection, &features)?;
-        let topology = Topology::new(&features, &rules, self.rank_floor(&rules, at));
-        let level = topology.level(&rules, at.level.unit * PIXEL);
-        let made = self.kept(level.features, &rules, scratch)?;
+        let topology = Topology::new(&features, rules.clone(), self.rank_floor(&rules, at));
+        let level = topology.level(at.level.unit * PIXEL);
+        let made = self.kept(level.features, scratch)?;
         Ok(Some((made, rules, level.report)))
     }
 
     /// Writes down the features of a level.
-    fn kept(
-        &self,
-        features: Vec<LevelFeature>,
-        rules: &Rules,
-        scratch: &Path,
-    ) -> Result<Made, Error> {
+    fn kept(&self, features: Vec<LevelFeature>, scratch: &Path) -> Result<Made, Error> {
         let mut schema = self.of.collection.meta().schema.clone();
-        let counts = rules.points.cluster && schema.position(POINT_COUNT).is_none();
+        let counts = self.of.rules.shaping.cluster && schema.position(POINT_COUNT).is_none();
         if counts {
             schema.columns.push(Column {
                 name: POINT_COUNT.to_owned(),
@@ -239,8 +245,18 @@ impl<'a> Plan<'a> {
         Ok(made.map_or(Made::Nothing, Made::Features))
     }
 
+    /// What tiles of a zoom show: a level that was made, or what was delivered.
+    pub(super) fn layer(&self, collection: CollectionView, is_level: bool, zoom: i32) -> TileLayer {
+        TileLayer {
+            columns: self.columns_of(&collection, zoom),
+            byte_limit: self.of.rules.byte_limit_at(zoom),
+            collection,
+            is_level,
+        }
+    }
+
     /// Which columns tiles of a zoom carry. Clusters always say how many they stand for.
-    pub(super) fn columns_of(&self, shown: &CollectionView, zoom: i32) -> Option<Arc<[usize]>> {
+    fn columns_of(&self, shown: &CollectionView, zoom: i32) -> Option<Arc<[usize]>> {
         let schema: &Schema = &shown.meta().schema;
         let columns = self.of.rules.columns_at(schema, zoom)?;
         let count = schema.position(POINT_COUNT);

@@ -9,9 +9,10 @@ use geo_types::{LineString, MultiLineString, Rect};
 use geodesy::TileMatrixSet;
 use model::{ColumnKind, TileCoord, Value};
 use store::CollectionView;
+use tiler::generalise::Shaping;
 use tiler::{
-    Error, PyramidLayer, PyramidOptions, TileRules, VectorOptions, ZoomAttributes, ZoomRank,
-    build_pyramid, explain,
+    DEFAULT_BYTE_LIMIT, Error, PyramidLayer, PyramidOptions, TileRules, VectorOptions,
+    ZoomAttributes, ZoomBytes, ZoomRank, build_pyramid, explain,
 };
 
 use crate::decode::{self, Attribute, Feature, Layer, Shape};
@@ -132,7 +133,10 @@ fn clusters_say_how_many_points_they_stand_for() {
     let town = Town::new("EPSG:3014");
     let trees = trees(&town);
     let rules = TileRules {
-        cluster: true,
+        shaping: Shaping {
+            cluster: true,
+            ..Shaping::default()
+        },
         attributes: vec![ZoomAttributes {
             zooms: 0..=12,
             columns: vec!["art".to_owned()],
@@ -297,7 +301,10 @@ fn what_rules_hide_is_hidden_and_what_they_carry_is_carried_in_any_set() {
             below_zoom: 14,
             rank: 30.0,
         }],
-        spacing_px: Some(0.0),
+        shaping: Shaping {
+            spacing_px: 0.0,
+            ..Shaping::default()
+        },
         attributes: vec![ZoomAttributes {
             zooms: 12..=13,
             columns: vec!["art".to_owned()],
@@ -355,8 +362,10 @@ fn a_tile_explained_is_the_tile_that_was_built() {
     let scratch = tempfile::tempdir().unwrap();
     for (&tile, bytes) in &tiles {
         let options = VectorOptions::default();
-        let (told, made) = explain(&layers, tms, &levels, tile, &options, scratch.path()).unwrap();
-        assert!(made.bytes == *bytes, "{tile}");
+        let made = explain(&layers, tms, &levels, tile, &options, scratch.path()).unwrap();
+        let told = made.collections;
+        assert!(made.tile.bytes == *bytes, "{tile}");
+        assert_eq!(made.byte_limit, DEFAULT_BYTE_LIMIT);
         assert_eq!(told.len(), 3);
         for told in told {
             let counts = &told.counts;
@@ -370,6 +379,66 @@ fn a_tile_explained_is_the_tile_that_was_built() {
                 assert_eq!(coverage, Some(told.collection.as_str() == "parcels"));
             }
         }
+    }
+}
+
+#[test]
+fn each_zoom_keeps_the_byte_limit_that_its_rules_give_it() {
+    let town = Town::new("EPSG:3014");
+    let trees = trees(&town);
+    let rules = |bytes| TileRules {
+        as_delivered: true,
+        byte_limits: vec![ZoomBytes {
+            zooms: 12..=13,
+            bytes,
+        }],
+        ..TileRules::default()
+    };
+    let tms = set("WebMercatorQuad");
+    let largest = |tiles: &BTreeMap<TileCoord, Vec<u8>>, z: u8| {
+        let of_level = tiles.iter().filter(|(tile, _)| tile.z() == z);
+        of_level.map(|(_, bytes)| bytes.len()).max().unwrap()
+    };
+    let free = build(
+        &[layer(
+            &trees,
+            TileRules {
+                byte_limits: vec![],
+                ..rules(0)
+            },
+        )],
+        tms,
+        11..=14,
+    )
+    .unwrap();
+    let tiles = build(&[layer(&trees, rules(9_000))], tms, 11..=14).unwrap();
+    for z in [12, 13] {
+        assert!(
+            largest(&free, z) > 9_000 && largest(&tiles, z) <= 9_000,
+            "{z}"
+        );
+    }
+    for z in [11, 14] {
+        assert_eq!(largest(&free, z), largest(&tiles, z), "{z}");
+    }
+    // One tile alone is the same, and of several collections the largest limit counts.
+    let alone = |tile: TileCoord, all: &[TileRules]| {
+        let layers: Vec<_> = all
+            .iter()
+            .filter_map(|rules| rules.layer_at(&trees, tms, tile.z()).unwrap())
+            .collect();
+        tiler::vector_tile(&layers, tms, tile, &VectorOptions::default())
+            .unwrap()
+            .bytes
+    };
+    let of_twelve = tiles.iter().filter(|(tile, _)| tile.z() == 12);
+    for (&tile, bytes) in of_twelve {
+        assert!(alone(tile, &[rules(9_000)]) == *bytes, "{tile}");
+        let both = alone(tile, &[rules(9_000), rules(40_000)]).len();
+        assert!(
+            both <= 40_000 && (both > 9_000 || bytes.len() < 9_000),
+            "{both}"
+        );
     }
 }
 

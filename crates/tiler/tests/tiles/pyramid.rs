@@ -99,7 +99,7 @@ fn build(
 ) -> Result<(Vec<BuiltTile>, PyramidSummary), Error> {
     let folder = tempfile::tempdir().unwrap();
     let (mut tiles, mut cut) = (Vec::new(), 0);
-    let (summary, _) = build_pyramid::<Error>(
+    let built = build_pyramid::<Error>(
         &as_delivered(collections),
         tms,
         options,
@@ -111,6 +111,7 @@ fn build(
             Ok(())
         },
     )?;
+    let summary = built.summary;
     let all: u64 = collections.iter().map(|c| c.meta().feature_count).sum();
     assert_eq!(cut, all);
     assert_eq!(summary.tiles, tiles.len() as u64);

@@ -5,7 +5,7 @@ use model::{FeatureId, TileCoord};
 use serde_json::{Value, json};
 use store::Twin;
 use tiler::generalise::{Fate, Reason};
-use tiler::{Explanation, PyramidLayer, VectorOptions, VectorTile};
+use tiler::{Explained, Explanation, PyramidLayer, VectorOptions};
 
 use super::Work;
 use crate::output;
@@ -42,7 +42,7 @@ pub(super) fn run(work: &Work, twin: &Twin, tile: TileCoord, json: bool) -> anyh
         if !levels.contains(&tile.z()) {
             continue;
         }
-        let (explanations, made) = tiler::explain(
+        let made = tiler::explain(
             layer,
             work.tms,
             levels,
@@ -50,7 +50,7 @@ pub(super) fn run(work: &Work, twin: &Twin, tile: TileCoord, json: bool) -> anyh
             &VectorOptions::default(),
             scratch.path(),
         )?;
-        match &explanations[..] {
+        match &made.collections[..] {
             [explanation] => {
                 objects.push(object(explanation, &made));
                 text += &lines(explanation, &made);
@@ -80,7 +80,7 @@ fn words(fate: Fate) -> (&'static str, Option<&'static str>, Option<FeatureId>) 
     }
 }
 
-fn object(explanation: &Explanation, made: &VectorTile) -> Value {
+fn object(explanation: &Explanation, made: &Explained) -> Value {
     let fates = explanation.fates.iter().map(|&(id, fate)| {
         let (what, why, into) = words(fate);
         let mut object = json!({ "id": id.get(), "fate": what });
@@ -109,16 +109,18 @@ fn object(explanation: &Explanation, made: &VectorTile) -> Value {
         "merged": explanation.counts.merged,
         "dropped": explanation.counts.dropped.values().sum::<usize>(),
         "features": fates.collect::<Vec<_>>(),
-        "bytes": made.bytes.len(),
-        "sacrifices": made.sacrifices,
+        "bytes": made.tile.bytes.len(),
+        "byte_limit": made.byte_limit,
+        "sacrifices": made.tile.sacrifices,
     })
 }
 
-fn lines(explanation: &Explanation, made: &VectorTile) -> String {
+fn lines(explanation: &Explanation, made: &Explained) -> String {
     let id = &explanation.collection;
     let mut text = format!(
-        "{id}: {} bytes before compression; {} features touch the tile",
-        made.bytes.len(),
+        "{id}: {} bytes before compression, of {} at most; {} features touch the tile",
+        made.tile.bytes.len(),
+        made.byte_limit,
         explanation.touching
     );
     match &explanation.level {
@@ -158,7 +160,7 @@ fn lines(explanation: &Explanation, made: &VectorTile) -> String {
             }
         }
     }
-    for sacrifice in &made.sacrifices {
+    for sacrifice in &made.tile.sacrifices {
         text += &format!("  to stay small: {sacrifice}\n");
     }
     text
