@@ -25,6 +25,14 @@ impl ClipBox {
         around
     }
 
+    /// The box around this one and another.
+    pub(crate) fn with(&self, other: &ClipBox) -> ClipBox {
+        ClipBox {
+            min: [0, 1].map(|axis| self.min[axis].min(other.min[axis])),
+            max: [0, 1].map(|axis| self.max[axis].max(other.max[axis])),
+        }
+    }
+
     /// The box that is as long as this one along an axis, and without end along the other.
     pub(crate) fn along(&self, axis: usize) -> ClipBox {
         let mut strip = *self;

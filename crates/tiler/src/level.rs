@@ -94,6 +94,16 @@ impl Level {
         ]
     }
 
+    /// Turns a box of the set's CRS into one of world units.
+    pub(crate) fn world_box(&self, around: &ClipBox) -> ClipBox {
+        let [west, south] = self.world(around.min);
+        let [east, north] = self.world(around.max);
+        ClipBox {
+            min: [west, north],
+            max: [east, south],
+        }
+    }
+
     /// Returns those of `tiles` whose boxes, with their buffers, touch a box of world units.
     pub(crate) fn touching(&self, around: &ClipBox, tiles: &Tiles) -> Tiles {
         let extent = f64::from(EXTENT);

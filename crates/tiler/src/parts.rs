@@ -8,6 +8,8 @@ use geo_types::{
 };
 use geodesy::Transform;
 
+use crate::clip::ClipBox;
+
 /// Longest edge that is brought to another CRS by its ends alone, in units of its own. What is
 /// straight in one is curved in another: by 4 cm over a kilometre between Sweden's grids and
 /// Web Mercator, which no map shows, but by 4 m over ten. Longer edges are divided evenly.
@@ -22,17 +24,47 @@ const EDGE_PIECES_MAX: f64 = 40_000.0;
 pub(crate) struct Parts {
     coordinates: Vec<[f64; 2]>,
     points: Vec<Range<usize>>,
-    lines: Vec<Range<usize>>,
+    lines: Vec<LinePart>,
     rings: Vec<RingPart>,
     /// Edges longer than this are divided.
     edge_max: f64,
 }
 
-/// A ring, which does not repeat its first coordinate. An exterior is followed by its holes.
+/// A line, with what all levels ask of it.
+#[derive(Debug, Clone)]
+struct LinePart {
+    range: Range<usize>,
+    around: ClipBox,
+    length: f64,
+}
+
+/// A ring, which does not repeat its first coordinate, with what all levels ask of it. An
+/// exterior is followed by its holes.
 #[derive(Debug, Clone)]
 struct RingPart {
     range: Range<usize>,
     is_exterior: bool,
+    around: ClipBox,
+    /// Without a sign.
+    area: f64,
+}
+
+/// A line of a feature, in the CRS of the tiles.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) points: &'a [[f64; 2]],
+    pub(crate) around: ClipBox,
+    pub(crate) length: f64,
+}
+
+/// A ring of a feature, in the CRS of the tiles.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ring<'a> {
+    pub(crate) points: &'a [[f64; 2]],
+    pub(crate) is_exterior: bool,
+    pub(crate) around: ClipBox,
+    /// Without a sign.
+    pub(crate) area: f64,
 }
 
 impl Parts {
@@ -53,10 +85,23 @@ impl Parts {
         self.rings.clear();
         self.edge_max = forward.map_or(f64::INFINITY, |_| EDGE_MAX);
         self.add(geometry);
-        match forward {
-            Some(forward) => forward.xy_in_place(&mut self.coordinates),
-            None => Ok(()),
+        if let Some(forward) = forward {
+            forward.xy_in_place(&mut self.coordinates)?;
         }
+        for line in &mut self.lines {
+            let points = &self.coordinates[line.range.clone()];
+            line.around = ClipBox::around(points);
+            let steps = points.windows(2);
+            line.length = steps
+                .map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]))
+                .sum();
+        }
+        for ring in &mut self.rings {
+            let points = &self.coordinates[ring.range.clone()];
+            ring.around = ClipBox::around(points);
+            ring.area = area_of(points).abs();
+        }
+        Ok(())
     }
 
     /// The coordinates of all of it.
@@ -72,17 +117,22 @@ impl Parts {
     }
 
     /// All lines.
-    pub(crate) fn lines(&self) -> impl ExactSizeIterator<Item = &[[f64; 2]]> {
-        self.lines
-            .iter()
-            .map(|range| &self.coordinates[range.clone()])
+    pub(crate) fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
+        self.lines.iter().map(|line| Line {
+            points: &self.coordinates[line.range.clone()],
+            around: line.around,
+            length: line.length,
+        })
     }
 
-    /// All rings, and whether they are exteriors.
-    pub(crate) fn rings(&self) -> impl ExactSizeIterator<Item = (&[[f64; 2]], bool)> {
-        self.rings
-            .iter()
-            .map(|ring| (&self.coordinates[ring.range.clone()], ring.is_exterior))
+    /// All rings.
+    pub(crate) fn rings(&self) -> impl ExactSizeIterator<Item = Ring<'_>> {
+        self.rings.iter().map(|ring| Ring {
+            points: &self.coordinates[ring.range.clone()],
+            is_exterior: ring.is_exterior,
+            around: ring.around,
+            area: ring.area,
+        })
     }
 
     /// All of it as one geometry; none if it is empty.
@@ -94,12 +144,14 @@ impl Parts {
             ring
         };
         let mut points: Vec<Point<f64>> = self.points().map(Point::from).collect();
-        let mut lines: Vec<LineString<f64>> = self.lines().map(line).collect();
+        let mut lines: Vec<LineString<f64>> = self.lines().map(|of| line(of.points)).collect();
         let mut polygons: Vec<Polygon<f64>> = Vec::new();
-        for (ring, is_exterior) in self.rings() {
+        for ring in self.rings() {
             match polygons.last_mut() {
-                Some(polygon) if !is_exterior => polygon.interiors_push(closed(ring)),
-                _ => polygons.push(Polygon::new(closed(ring), Vec::new())),
+                Some(polygon) if !ring.is_exterior => {
+                    polygon.interiors_push(closed(ring.points));
+                }
+                _ => polygons.push(Polygon::new(closed(ring.points), Vec::new())),
             }
         }
         let mut kinds: Vec<Geometry<f64>> = Vec::new();
@@ -146,33 +198,34 @@ impl Parts {
 
     fn add_line(&mut self, line: &LineString<f64>) {
         let range = self.take(line.0.iter());
-        self.lines.push(range);
+        self.lines.push(LinePart {
+            range,
+            around: ClipBox::around(&[]),
+            length: 0.0,
+        });
     }
 
     fn add_polygon(&mut self, polygon: &Polygon<f64>) {
-        let range = self.take_ring(polygon.exterior());
-        self.rings.push(RingPart {
-            range,
-            is_exterior: true,
-        });
+        self.take_ring(polygon.exterior(), true);
         for hole in polygon.interiors() {
-            let range = self.take_ring(hole);
-            self.rings.push(RingPart {
-                range,
-                is_exterior: false,
-            });
+            self.take_ring(hole, false);
         }
     }
 
     /// Takes a ring without its first coordinate repeated at the end.
-    fn take_ring(&mut self, ring: &LineString<f64>) -> Range<usize> {
+    fn take_ring(&mut self, ring: &LineString<f64>, is_exterior: bool) {
         let open = open(ring);
         let mut range = self.take(open.iter().chain(open.first()));
         if open.len() > 1 {
             self.coordinates.pop();
             range.end -= 1;
         }
-        range
+        self.rings.push(RingPart {
+            range,
+            is_exterior,
+            around: ClipBox::around(&[]),
+            area: 0.0,
+        });
     }
 
     fn take<'c>(&mut self, coordinates: impl Iterator<Item = &'c Coord<f64>>) -> Range<usize> {
@@ -210,6 +263,17 @@ impl Parts {
     }
 }
 
+fn area_of(ring: &[[f64; 2]]) -> f64 {
+    let Some(&[x, y]) = ring.first() else {
+        return 0.0;
+    };
+    let twice: f64 = ring
+        .windows(2)
+        .map(|w| (w[0][0] - x) * (w[1][1] - y) - (w[1][0] - x) * (w[0][1] - y))
+        .sum();
+    twice / 2.0
+}
+
 /// The ring without its first point repeated at the end.
 fn open(ring: &LineString<f64>) -> &[Coord<f64>] {
     match &ring.0[..] {
@@ -240,7 +304,7 @@ mod tests {
         let border = |geometry: &Geometry<f64>| {
             let mut parts = Parts::default();
             parts.set(geometry, Some(&forward)).unwrap();
-            let (ring, _) = parts.rings().next().unwrap();
+            let ring = parts.rings().next().unwrap().points;
             let mut all: Vec<[u64; 2]> = ring.iter().map(|p| p.map(f64::to_bits)).collect();
             all.sort_unstable();
             (ring.to_vec(), all)

@@ -213,19 +213,15 @@ impl Shaper {
         self.pieces.clear();
         let mut length = 0.0;
         for line in parts.lines() {
-            self.world.clear();
-            self.world
-                .extend(line.iter().map(|&point| level.world(point)));
-            length += self
-                .world
-                .windows(2)
-                .map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]))
-                .sum::<f64>();
-            let around = ClipBox::around(&self.world);
+            length += line.length / level.unit;
+            let around = level.world_box(&line.around);
             let touched = level.touching(&around, tiles);
-            if touched.is_empty() {
+            if touched.is_empty() || (0..2).all(|axis| is_of_one_unit(&around, axis)) {
                 continue;
             }
+            self.world.clear();
+            self.world
+                .extend(line.points.iter().map(|&point| level.world(point)));
             self.line.clear();
             self.simplifier.line(&self.world, tolerance, &mut self.line);
             self.cut_line(level, &around, &touched);
@@ -302,27 +298,29 @@ impl Shaper {
         if parts.rings().len() == 0 {
             return;
         }
-        self.world.clear();
         let mut area = 0.0;
-        for (ring, is_exterior) in parts.rings() {
-            let start = self.world.len();
-            self.world
-                .extend(ring.iter().map(|&point| level.world(point)));
-            let of_ring = area_of(&self.world[start..]).abs();
-            area += if is_exterior { of_ring } else { -of_ring };
+        let mut around = ClipBox::around(&[]);
+        for ring in parts.rings() {
+            area += if ring.is_exterior {
+                ring.area
+            } else {
+                -ring.area
+            };
+            around = around.with(&ring.around);
         }
-        let around = ClipBox::around(&self.world);
+        let around = level.world_box(&around);
         let touched = level.touching(&around, tiles);
         if touched.is_empty() {
             return;
         }
-        let pixels = area.max(0.0) / (PIXEL * PIXEL);
+        let pixels = area.max(0.0) / (level.unit * level.unit) / (PIXEL * PIXEL);
         let narrow = (0..2).all(|axis| around.max[axis] - around.min[axis] < DUST_WIDTH);
         self.pieces.clear();
         if detail.thins_dust && pixels < 1.0 && narrow {
-            if pixels >= chance {
-                self.dust(&around, level, tiles);
+            if pixels < chance {
+                return;
             }
+            self.dust(&around, level, tiles);
         } else {
             self.cut_rings(parts, level, &touched, detail.tolerance);
         }
@@ -387,18 +385,27 @@ impl Shaper {
 
     /// Puts what `tiles` show of the rings among the pieces.
     fn cut_rings(&mut self, parts: &Parts, level: &Level, tiles: &Tiles, tolerance: f64) {
-        let mut start = 0;
-        for (ring, is_exterior) in parts.rings() {
-            let end = start + ring.len();
-            let world = &self.world[start..end];
-            start = end;
-            let around = ClipBox::around(world);
-            let touched = level.touching(&around, tiles);
-            if touched.is_empty() {
+        let mut exterior_vanishes = false;
+        for ring in parts.rings() {
+            let is_exterior = ring.is_exterior;
+            if exterior_vanishes && !is_exterior {
                 continue;
             }
+            let around = level.world_box(&ring.around);
+            // Then it has no area on the grid.
+            let vanishes = (0..2).any(|axis| is_of_one_unit(&around, axis));
+            if is_exterior {
+                exterior_vanishes = vanishes;
+            }
+            let touched = level.touching(&around, tiles);
+            if vanishes || touched.is_empty() {
+                continue;
+            }
+            self.world.clear();
+            self.world
+                .extend(ring.points.iter().map(|&point| level.world(point)));
             self.line.clear();
-            self.simplifier.ring(world, tolerance, &mut self.line);
+            self.simplifier.ring(&self.world, tolerance, &mut self.line);
             let first = [touched.columns.start, touched.rows.start];
             if touched.is_one() && level.clip_box(first).covers(&around) {
                 self.pieces.push(first, &self.line, is_exterior);
@@ -440,15 +447,10 @@ fn for_each(tiles: &Tiles, mut see: impl FnMut(Tile)) {
     }
 }
 
-fn area_of(ring: &[[f64; 2]]) -> f64 {
-    let Some(&[x, y]) = ring.first() else {
-        return 0.0;
-    };
-    let twice: f64 = ring
-        .windows(2)
-        .map(|w| (w[0][0] - x) * (w[1][1] - y) - (w[1][0] - x) * (w[0][1] - y))
-        .sum();
-    twice / 2.0
+/// Whether all in a box rounds to one unit of the grid along an axis.
+fn is_of_one_unit(around: &ClipBox, axis: usize) -> bool {
+    let unit = |along: f64| (along + 0.5).floor();
+    unit(around.min[axis]) == unit(around.max[axis])
 }
 
 /// Adds a point to a line unless it repeats the last one. A vertex that lies
