@@ -1,5 +1,7 @@
 //! Coverages: polygons side by side, such as parcels or land use, that leave no holes.
 
+use std::sync::Arc;
+
 use geo::{Area, unary_union};
 
 use crate::generalise::cells::{Cell, Cells};
@@ -21,32 +23,21 @@ const OVERLAP: f64 = 0.005;
 /// as many. It bounds how large they grow, and how far an edit reaches.
 const CELL_PX: f64 = 4.0;
 
-/// Polygons that a level shows as one.
+/// Shapes that a level shows as one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
     /// Places of the shapes, ascending.
     pub(crate) members: Vec<usize>,
-    /// The one that took the others in; none if they are all alike in that they were small.
-    pub(crate) owner: Option<usize>,
-    /// Whether it borders on others.
-    pub(crate) has_neighbours: bool,
-}
-
-impl Group {
-    /// A shape by itself, with nothing around it.
-    pub(crate) fn of_one(shape: usize) -> Group {
-        Group {
-            members: vec![shape],
-            owner: Some(shape),
-            has_neighbours: false,
-        }
-    }
+    /// The largest of them.
+    pub(crate) largest: usize,
+    /// Whether the largest took the others in; else they are all alike in that they were small.
+    pub(crate) has_owner: bool,
 }
 
 /// Where one shape borders on another, or one set of them on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Border {
-    one: usize,
+    pub(crate) one: usize,
     other: usize,
     /// In steps of the grid, as far as it parts shapes of one class, and all of it. Whole
     /// numbers, so that no order of adding them matters.
@@ -55,7 +46,7 @@ pub(crate) struct Border {
 }
 
 /// All borders between shapes, from both sides, in ascending order.
-pub(crate) fn borders_of(shapes: &[Shape], places: &Places) -> Vec<Border> {
+pub(crate) fn borders_of(shapes: &[Arc<Shape>], places: &Places) -> Vec<Border> {
     // Both directions of an edge side by side; of shapes that have the same, the last.
     let mut edges: Vec<([Place; 2], bool, u32)> = Vec::new();
     for (i, shape) in shapes.iter().enumerate() {
@@ -104,7 +95,7 @@ fn summed(mut borders: Vec<Border>) -> Vec<Border> {
 }
 
 /// Whether shapes share much of their borders, and overlap next to nowhere.
-pub(crate) fn is_coverage(shapes: &[Shape], borders: &[Border], places: &Places) -> bool {
+pub(crate) fn is_coverage(shapes: &[Arc<Shape>], borders: &[Border], places: &Places) -> bool {
     let shared: u64 = borders.iter().map(|border| border.whole).sum();
     let all: f64 = shapes
         .iter()
@@ -138,15 +129,20 @@ pub(crate) fn is_coverage(shapes: &[Shape], borders: &[Border], places: &Places)
 /// 2. What is still small joins the neighbour of its class with which it shares the longest
 ///    border, or any neighbour if there is none of its class, until nothing small has a
 ///    neighbour.
+///
+/// Returns the groups, and the borders between them. None if there is nothing to join.
 pub(crate) fn dissolved(
-    shapes: &[Shape],
+    shapes: &[Arc<Shape>],
     borders: &[Border],
     least: f64,
     pixel_m: f64,
-) -> Vec<Group> {
+) -> Option<(Vec<Group>, Vec<Border>)> {
     let cells = Cells::at_least(CELL_PX * pixel_m);
     let cell = |i: usize| -> Cell { cells.of(grid::coordinates(shapes[i].middle())) };
     let is_small = |i: usize| shapes[i].area < least;
+    if !borders.iter().any(|border| is_small(border.one)) {
+        return None;
+    }
     let mut sets = Sets::new(shapes.len());
     for &Border { one, other, .. } in borders {
         let alike = one < other
@@ -186,27 +182,32 @@ pub(crate) fn dissolved(
             break;
         }
     }
-    let mut has_neighbours = vec![false; shapes.len()];
-    for border in &between {
-        has_neighbours[border.one] = true;
-    }
     let mut by_set: Vec<(usize, usize)> = (0..shapes.len()).map(|i| (sets.of(i), i)).collect();
     by_set.sort_unstable();
-    by_set
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|of_set| {
-            let members: Vec<usize> = of_set.iter().map(|&(_, i)| i).collect();
-            let largest = members
-                .iter()
-                .copied()
-                .max_by(|&a, &b| shapes[a].area.total_cmp(&shapes[b].area).then(b.cmp(&a)));
-            Group {
-                owner: largest.filter(|&i| !is_small(i) || members.len() == 1),
-                has_neighbours: has_neighbours[of_set[0].0],
-                members,
-            }
-        })
-        .collect()
+    let mut numbers = vec![0; shapes.len()];
+    let mut groups: Vec<Group> = Vec::new();
+    for of_set in by_set.chunk_by(|a, b| a.0 == b.0) {
+        numbers[of_set[0].0] = groups.len();
+        let members: Vec<usize> = of_set.iter().map(|&(_, i)| i).collect();
+        let largest = members
+            .iter()
+            .copied()
+            .max_by(|&a, &b| shapes[a].area.total_cmp(&shapes[b].area).then(b.cmp(&a)));
+        let largest = largest.unwrap_or(members[0]);
+        groups.push(Group {
+            has_owner: !is_small(largest) || members.len() == 1,
+            largest,
+            members,
+        });
+    }
+    // Groups are in the order of their sets, so that borders still ascend.
+    for border in &mut between {
+        (border.one, border.other) = (numbers[border.one], numbers[border.other]);
+        let class = |group: usize| shapes[groups[group].largest].class;
+        let is_alike = class(border.one) == class(border.other);
+        border.alike = if is_alike { border.whole } else { 0 };
+    }
+    Some((groups, between))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ const NEIGHBOURHOOD: i64 = 16;
 /// Cells along a side of a block, which is one feature: 64 pixels.
 const BLOCK: i64 = 128;
 
-/// Shows tiny shapes as blocks, one feature for each block and class.
+/// Shows tiny shapes, each of one feature, as blocks, one feature for each block and class.
 ///
 /// 1. A shape belongs to the block that its middle lies in.
 /// 2. In each neighbourhood, as many cells are filled as have the area of what is built,
@@ -53,23 +53,28 @@ pub(crate) fn footprints(
         }
         raster.fill();
         let is_empty = raster.filled.is_empty();
-        let id = shapes[0].feature.id;
-        for shape in &shapes {
+        let features = || {
+            shapes
+                .iter()
+                .flat_map(|shape| shape.members.iter().copied())
+        };
+        let id = shapes[0].members[0].id;
+        for feature in features() {
             let fate = if is_empty {
                 Fate::Dropped(Reason::Tiny)
             } else {
                 Fate::Merged(id)
             };
-            fates.set(shape.feature.id, fate);
+            fates.set(feature.id, fate);
         }
         if !is_empty {
             shown.push(LevelFeature {
                 feature: Feature {
                     id,
                     geometry: Some(Geometry::MultiPolygon(raster.outline(side))),
-                    values: common_values(shapes.iter().map(|shape| shape.feature)),
+                    values: common_values(features()),
                 },
-                members: shapes.iter().map(|shape| shape.feature.id).collect(),
+                members: features().map(|feature| feature.id).collect(),
             });
         }
     }

@@ -76,7 +76,7 @@ pub struct LevelFeature {
 /// Returns what a level shows of all features.
 #[cfg(test)]
 pub(crate) fn generalise(features: &[Feature], rules: &Rules, pixel_m: f64) -> Level {
-    Topology::new(features, rules.clone(), f64::NEG_INFINITY).level(pixel_m)
+    Topology::new(features, rules.clone(), f64::NEG_INFINITY).drafts(&[pixel_m])[0].level(true)
 }
 
 /// Features brought to the grid, with what they share: levels are made of it.
@@ -153,27 +153,69 @@ impl<'a> Topology<'a> {
         }
     }
 
-    /// Returns what a level shows whose pixels are `pixel_m` wide, in units of the CRS and
-    /// over zero.
-    pub fn level(&self, pixel_m: f64) -> Level {
+    /// Returns what levels keep, given how wide their pixels are, in units of the CRS and over
+    /// zero, from the finest to the coarsest.
+    ///
+    /// Each is made of what the one before it kept, so that what is one at a level is one at
+    /// all coarser ones, and coarse levels cost as little as they show. Borders are not
+    /// simplified yet: that is done from what was delivered for each level, and no error adds
+    /// up.
+    pub fn drafts(&self, pixels_m: &[f64]) -> Vec<Draft<'_, 'a>> {
         let Rules { shaping, .. } = &self.rules;
-        let mut fates = Fates::default();
+        let mut drafts: Vec<Draft<'_, 'a>> = Vec::new();
+        for &pixel_m in pixels_m {
+            let (points, polygons) = match drafts.last() {
+                Some(finer) => (&finer.points, &finer.polygons),
+                None => (&self.points, &self.polygons),
+            };
+            let draft = Draft {
+                of: self,
+                pixel_m,
+                points: points::kept(points, &self.rules, pixel_m),
+                polygons: polygons.dissolved(shaping, pixel_m),
+            };
+            drafts.push(draft);
+        }
+        drafts
+    }
+}
+
+/// What a level keeps of a collection, before it is drawn.
+pub struct Draft<'t, 'a> {
+    of: &'t Topology<'a>,
+    pixel_m: f64,
+    points: Vec<(&'a Feature, Point<f64>)>,
+    polygons: Polygons<'a>,
+}
+
+impl Draft<'_, '_> {
+    /// Returns what the level shows, and, if it `is_asked`, what became of each feature.
+    pub fn level(&self, is_asked: bool) -> Level {
+        let Topology { rules, .. } = self.of;
+        let mut fates = Fates::new(is_asked);
         let mut shown = Vec::new();
         let mut leave_out = |features: &[&Feature], reason: Reason| {
             for feature in features {
                 fates.set(feature.id, Fate::Dropped(reason));
             }
         };
-        leave_out(&self.below_rank, Reason::BelowRank);
-        leave_out(&self.without_geometry, Reason::NoGeometry);
-        leave_out(&self.off_the_map, Reason::OffTheMap);
-        shown.extend(self.others.iter().map(|other| as_it_is(other, &mut fates)));
-        points::thin(&self.points, &self.rules, pixel_m, &mut shown, &mut fates);
-        self.lines
-            .simplify(shaping, pixel_m, &mut shown, &mut fates);
+        leave_out(&self.of.below_rank, Reason::BelowRank);
+        leave_out(&self.of.without_geometry, Reason::NoGeometry);
+        leave_out(&self.of.off_the_map, Reason::OffTheMap);
+        let others = self.of.others.iter();
+        shown.extend(others.map(|other| as_it_is(other, &mut fates)));
+        // Both give the same, but only one tells of those that finer levels left out.
+        let points = if is_asked {
+            &self.of.points
+        } else {
+            &self.points
+        };
+        points::thin(points, rules, self.pixel_m, &mut shown, &mut fates);
+        let lines = &self.of.lines;
+        lines.simplify(&rules.shaping, self.pixel_m, &mut shown, &mut fates);
         self.polygons
-            .simplify(shaping, pixel_m, &mut shown, &mut fates);
-        finish(shown, fates, pixel_m)
+            .draw(&rules.shaping, self.pixel_m, &mut shown, &mut fates);
+        finish(shown, fates, self.pixel_m)
     }
 }
 

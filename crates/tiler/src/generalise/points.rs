@@ -1,11 +1,9 @@
 //! Points: one for each cell that has any.
 
-use std::collections::BTreeMap;
-
 use geo_types::{Geometry, Point};
 use model::Feature;
 
-use crate::generalise::cells::Cells;
+use crate::generalise::cells::{Cell, Cells};
 use crate::generalise::report::{Fate, Fates, Reason};
 use crate::generalise::rules::Rules;
 use crate::generalise::{LevelFeature, as_it_is};
@@ -24,40 +22,84 @@ pub(crate) fn thin(
     shown: &mut Vec<LevelFeature>,
     fates: &mut Fates,
 ) {
-    let spacing = rules.shaping.spacing_px * pixel_m;
-    if spacing <= 0.0 {
+    let Some(cells) = cells_of(rules, pixel_m) else {
         shown.extend(points.iter().map(|(feature, _)| as_it_is(feature, fates)));
         return;
-    }
-    let cells = Cells::at_least(spacing);
-    let mut by_cell: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for &(feature, point) in points {
-        let cell = cells.of([point.x(), point.y()]);
-        by_cell.entry(cell).or_default().push((feature, point));
-    }
-    for members in by_cell.into_values() {
-        let best = members.iter().map(|(feature, _)| *feature).max_by(|a, b| {
-            importance(a, rules)
-                .partial_cmp(&importance(b, rules))
-                .unwrap_or(
-                    // Ranks are finite or minus infinity, never without an order.
-                    std::cmp::Ordering::Equal,
-                )
-        });
-        let Some(best) = best else { continue };
+    };
+    for_each_cell(points, &cells, |members| {
+        let Some((best, _)) = most_important(members, rules) else {
+            return;
+        };
         if members.len() == 1 {
             shown.push(as_it_is(best, fates));
         } else if rules.shaping.cluster {
-            shown.push(cluster(&members, best, fates));
+            shown.push(cluster(members, best, fates));
         } else {
-            for (feature, _) in &members {
+            for (feature, _) in members {
                 if feature.id != best.id {
                     fates.set(feature.id, Fate::Dropped(Reason::Crowded));
                 }
             }
             shown.push(as_it_is(best, fates));
         }
+    });
+}
+
+/// Returns the points that a level shows, unless it clusters them: what coarser levels show is
+/// among them.
+pub(crate) fn kept<'a>(
+    points: &[(&'a Feature, Point<f64>)],
+    rules: &Rules,
+    pixel_m: f64,
+) -> Vec<(&'a Feature, Point<f64>)> {
+    let Some(cells) = cells_of(rules, pixel_m).filter(|_| !rules.shaping.cluster) else {
+        return points.to_vec();
+    };
+    let mut kept = Vec::new();
+    for_each_cell(points, &cells, |members| {
+        kept.extend(most_important(members, rules));
+    });
+    kept
+}
+
+/// The cells of which one point is shown; none if all are.
+fn cells_of(rules: &Rules, pixel_m: f64) -> Option<Cells> {
+    let spacing = rules.shaping.spacing_px * pixel_m;
+    (spacing > 0.0).then(|| Cells::at_least(spacing))
+}
+
+fn for_each_cell<'a>(
+    points: &[(&'a Feature, Point<f64>)],
+    cells: &Cells,
+    mut see: impl FnMut(&[(&'a Feature, Point<f64>)]),
+) {
+    let cell = |point: &Point<f64>| cells.of([point.x(), point.y()]);
+    let mut by_cell: Vec<(Cell, usize)> = points
+        .iter()
+        .map(|(_, point)| cell(point))
+        .zip(0..)
+        .collect();
+    by_cell.sort_unstable();
+    let mut members = Vec::new();
+    for of_cell in by_cell.chunk_by(|a, b| a.0 == b.0) {
+        members.clear();
+        members.extend(of_cell.iter().map(|&(_, at)| points[at]));
+        see(&members);
     }
+}
+
+fn most_important<'a>(
+    members: &[(&'a Feature, Point<f64>)],
+    rules: &Rules,
+) -> Option<(&'a Feature, Point<f64>)> {
+    members.iter().copied().max_by(|(a, _), (b, _)| {
+        importance(a, rules)
+            .partial_cmp(&importance(b, rules))
+            .unwrap_or(
+                // Ranks are finite or minus infinity, never without an order.
+                std::cmp::Ordering::Equal,
+            )
+    })
 }
 
 /// Rank first; of equal ranks, the draw decides, and the id if that is equal, too.

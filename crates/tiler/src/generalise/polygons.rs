@@ -2,6 +2,7 @@
 //! the borders that they share.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use geo_types::{Geometry, MultiPolygon};
 use model::Feature;
@@ -24,11 +25,12 @@ use crate::generalise::{LevelFeature, common_values};
 /// Of each polygon its rings, the exterior first.
 pub(crate) type Rings = Vec<Vec<Vec<Node>>>;
 
-/// Polygons brought together on the grid, as all levels need them.
+/// Polygons brought together on the grid, as they were delivered or as a level keeps them.
+#[derive(Clone)]
 pub(crate) struct Polygons<'a> {
-    places: Places,
-    shapes: Vec<Shape<'a>>,
-    borders: Vec<Border>,
+    places: Arc<Places>,
+    shapes: Vec<Arc<Shape<'a>>>,
+    borders: Arc<[Border]>,
     is_coverage: bool,
     without_area: Vec<&'a Feature>,
 }
@@ -37,9 +39,10 @@ impl<'a> Polygons<'a> {
     pub(crate) fn new(polygons: Vec<(&'a Feature, Rings)>, rules: &Rules) -> Polygons<'a> {
         let mut new = Polygons::unjudged(polygons, rules);
         if rules.coverage != Some(false) {
-            new.borders = borders_of(&new.shapes, &new.places);
-            let judged = || is_coverage(&new.shapes, &new.borders, &new.places);
+            let borders = borders_of(&new.shapes, &new.places);
+            let judged = || is_coverage(&new.shapes, &borders, &new.places);
             new.is_coverage = rules.coverage.unwrap_or_else(judged);
+            new.borders = borders.into();
         }
         new
     }
@@ -50,8 +53,38 @@ impl<'a> Polygons<'a> {
         is_coverage(&shapes, &borders_of(&shapes, &places), &places)
     }
 
-    /// Dissolves and simplifies them for a level.
-    pub(crate) fn simplify(
+    /// Returns what a level keeps of them, of which it is drawn and coarser ones are made: in a
+    /// coverage, what is too small is dissolved.
+    pub(crate) fn dissolved(&self, shaping: &Shaping, pixel_m: f64) -> Polygons<'a> {
+        let least = shaping.min_area_px * pixel_m * pixel_m;
+        let found = match self.is_coverage {
+            true => dissolved(&self.shapes, &self.borders, least, pixel_m),
+            false => None,
+        };
+        let Some((groups, borders)) = found else {
+            return self.clone();
+        };
+        let mut places = Cow::Borrowed(&*self.places);
+        let shapes = groups.iter().map(|group| match group.members[..] {
+            [only] => Arc::clone(&self.shapes[only]),
+            _ => Arc::new(joined(group, &self.shapes, least, &mut places)),
+        });
+        let shapes = shapes.collect();
+        Polygons {
+            shapes,
+            places: match places {
+                Cow::Borrowed(_) => Arc::clone(&self.places),
+                Cow::Owned(with_crossings) => Arc::new(with_crossings),
+            },
+            borders: borders.into(),
+            is_coverage: self.is_coverage,
+            without_area: self.without_area.clone(),
+        }
+    }
+
+    /// Draws them for a level: simplifies their borders, and shows as footprints what is tiny
+    /// and has no neighbours.
+    pub(crate) fn draw(
         &self,
         shaping: &Shaping,
         pixel_m: f64,
@@ -61,59 +94,46 @@ impl<'a> Polygons<'a> {
         for feature in &self.without_area {
             fates.set(feature.id, Fate::Dropped(Reason::NoArea));
         }
-        let shapes = &self.shapes;
         let least = shaping.min_area_px * pixel_m * pixel_m;
-        let groups = match self.is_coverage {
-            true => dissolved(shapes, &self.borders, least, pixel_m),
-            false => (0..shapes.len()).map(Group::of_one).collect(),
-        };
+        let mut has_neighbours = vec![false; self.shapes.len()];
+        if self.is_coverage {
+            for border in self.borders.iter() {
+                has_neighbours[border.one] = true;
+            }
+        }
         let reach = grid::steps(2.0 * pixel_m) as i64;
-        let is_tiny = |group: &Group| {
-            let [shape] = group.members[..] else {
-                return false;
-            };
-            let [low, high] = shapes[shape].bounds;
-            shapes[shape].area < least
-                && !group.has_neighbours
+        let is_tiny = |(shape, has_neighbours): &(&Shape, bool)| {
+            let [low, high] = shape.bounds;
+            !has_neighbours
+                && shape.members.len() == 1
+                && shape.area < least
                 && (0..2).all(|i| high[i] - low[i] < reach)
         };
-        let (tiny, large): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(is_tiny);
-        let tiny: Vec<&Shape> = tiny.iter().map(|group| &shapes[group.members[0]]).collect();
+        let all = self.shapes.iter().map(|shape| &**shape).zip(has_neighbours);
+        let (tiny, large): (Vec<_>, Vec<_>) = all.partition(is_tiny);
+        let tiny: Vec<&Shape> = tiny.into_iter().map(|(shape, _)| shape).collect();
         footprints(&tiny, &self.places, pixel_m, shown, fates);
 
-        let mut places = Cow::Borrowed(&self.places);
-        let faces: Vec<Cow<[Face]>> = large
-            .iter()
-            .map(|group| faces_of(group, shapes, least, &mut places))
-            .collect();
+        let large: Vec<&Shape> = large.into_iter().map(|(shape, _)| shape).collect();
+        let faces: Vec<&[Face]> = large.iter().map(|shape| &shape.faces[..]).collect();
         let tolerance = grid::steps(shaping.tolerance_px * pixel_m);
-        let simplified = simplified_together(&faces, &places, tolerance);
-        for (group, faces) in large.iter().zip(simplified) {
-            let geometry = to_geo(&faces, &places);
-            shown.push(level_feature(group, shapes, geometry, fates));
+        let simplified = simplified_together(&faces, &self.places, tolerance);
+        for (shape, faces) in large.iter().zip(simplified) {
+            let geometry = to_geo(&faces, &self.places);
+            shown.push(level_feature(shape, geometry, fates));
         }
     }
 }
 
 fn level_feature(
-    group: &Group,
-    shapes: &[Shape],
+    shape: &Shape,
     mut geometry: MultiPolygon<f64>,
     fates: &mut Fates,
 ) -> LevelFeature {
-    let members = || group.members.iter().map(|&member| shapes[member].feature);
-    let (id, values) = match group.owner {
-        Some(owner) => (
-            shapes[owner].feature.id,
-            shapes[owner].feature.values.clone(),
-        ),
-        None => (
-            shapes[group.members[0]].feature.id,
-            common_values(members()),
-        ),
-    };
-    for member in members() {
-        let fate = if group.members.len() == 1 {
+    let named_by = shape.named_by();
+    let id = named_by[0].id;
+    for member in &shape.members {
+        let fate = if shape.members.len() == 1 {
             Fate::Kept
         } else {
             Fate::Merged(id)
@@ -132,9 +152,43 @@ fn level_feature(
         feature: Feature {
             id,
             geometry: Some(geometry),
-            values,
+            values: common_values(named_by.iter().copied()),
         },
-        members: members().map(|member| member.id).collect(),
+        members: shape.members.iter().map(|member| member.id).collect(),
+    }
+}
+
+/// Shapes of a coverage as one. Gaps under `least` between them are closed: no eye sees them,
+/// and borders that do not quite agree leave many.
+fn joined<'a>(
+    group: &Group,
+    shapes: &[Arc<Shape<'a>>],
+    least: f64,
+    places: &mut Cow<'_, Places>,
+) -> Shape<'a> {
+    let of_group = || group.members.iter().map(|&member| &*shapes[member]);
+    let mut faces = united(of_group().flat_map(Shape::rings), places);
+    for face in &mut faces {
+        face.holes.retain(|hole| {
+            let nodes: Vec<Node> = places.nodes(hole).collect();
+            grid::area(twice_area(&nodes).abs()) >= least
+        });
+    }
+    let mut members: Vec<&Feature> = of_group().flat_map(|shape| shape.members.clone()).collect();
+    members.sort_unstable_by_key(|member| member.id);
+    let largest = &shapes[group.largest];
+    let corners = of_group().flat_map(|shape| shape.bounds);
+    Shape {
+        members,
+        owners: group.has_owner.then(|| largest.named_by().to_vec()),
+        class: largest.class,
+        polygons: faces
+            .iter()
+            .map(|face| face.rings().cloned().collect())
+            .collect(),
+        faces,
+        area: of_group().map(|shape| shape.area).sum(),
+        bounds: grid::bounds(corners),
     }
 }
 
@@ -181,7 +235,8 @@ impl<'a> Polygons<'a> {
             let all = polygons.iter().flatten().flatten();
             let bounds = grid::bounds(all.map(|&place| places.at(place)));
             shapes.push(Shape {
-                feature,
+                members: vec![feature],
+                owners: None,
                 class: classes.of(feature, rules),
                 polygons,
                 faces: Vec::new(),
@@ -201,9 +256,9 @@ impl<'a> Polygons<'a> {
             shape.faces = faces;
         }
         Polygons {
-            places,
-            shapes,
-            borders: Vec::new(),
+            places: Arc::new(places),
+            shapes: shapes.into_iter().map(Arc::new).collect(),
+            borders: Arc::from([]),
             is_coverage: false,
             without_area,
         }
@@ -285,28 +340,6 @@ fn with_corners_of_others(ring: &[Place], corners: &Strips, places: &Places) -> 
     out
 }
 
-/// What a group covers. Gaps under `least` between its members are closed: no eye sees them,
-/// and borders that do not quite agree leave many.
-fn faces_of<'a>(
-    group: &Group,
-    shapes: &'a [Shape],
-    least: f64,
-    places: &mut Cow<'_, Places>,
-) -> Cow<'a, [Face]> {
-    if let [only] = group.members[..] {
-        return Cow::Borrowed(&shapes[only].faces);
-    }
-    let members = group.members.iter();
-    let mut faces = united(members.flat_map(|&member| shapes[member].rings()), places);
-    for face in &mut faces {
-        face.holes.retain(|hole| {
-            let nodes: Vec<Node> = places.nodes(hole).collect();
-            grid::area(twice_area(&nodes).abs()) >= least
-        });
-    }
-    Cow::Owned(faces)
-}
-
 /// Arcs, each once.
 struct Arcs {
     arcs: Vec<Vec<Place>>,
@@ -342,7 +375,7 @@ impl Arcs {
 }
 
 /// Simplifies the borders of all, each once for both sides of it.
-fn simplified_together(all: &[Cow<[Face]>], places: &Places, tolerance: f64) -> Vec<Vec<Face>> {
+fn simplified_together(all: &[&[Face]], places: &Places, tolerance: f64) -> Vec<Vec<Face>> {
     let rings = || {
         all.iter()
             .flat_map(|faces| faces.iter())

@@ -99,21 +99,25 @@ pub struct Counts {
     pub dropped: BTreeMap<Reason, usize>,
 }
 
-/// Fates as they are decided, in any order.
-#[derive(Debug, Default)]
-pub(crate) struct Fates(Vec<(FeatureId, Fate)>);
+/// Fates as they are decided, in any order; none are remembered if nobody asks.
+#[derive(Debug)]
+pub(crate) struct Fates(Option<Vec<(FeatureId, Fate)>>);
 
 impl Fates {
-    /// Each feature is decided once.
-    pub(crate) fn set(&mut self, id: FeatureId, fate: Fate) {
-        self.0.push((id, fate));
+    pub(crate) fn new(are_asked: bool) -> Fates {
+        Fates(are_asked.then(Vec::new))
     }
 
-    pub(crate) fn report(mut self, pixel_m: f64) -> Report {
-        self.0.sort_by_key(|(id, _)| *id);
-        Report {
-            pixel_m,
-            fates: self.0,
+    /// Each feature is decided once.
+    pub(crate) fn set(&mut self, id: FeatureId, fate: Fate) {
+        if let Some(fates) = &mut self.0 {
+            fates.push((id, fate));
         }
+    }
+
+    pub(crate) fn report(self, pixel_m: f64) -> Report {
+        let mut fates = self.0.unwrap_or_default();
+        fates.sort_by_key(|(id, _)| *id);
+        Report { pixel_m, fates }
     }
 }

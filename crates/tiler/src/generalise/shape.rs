@@ -1,4 +1,4 @@
-//! A feature's polygons on the grid.
+//! Polygons on the grid: those of a feature, or of several that were dissolved.
 
 use geo_types::{LineString, MultiPolygon, Polygon};
 use model::Feature;
@@ -7,9 +7,13 @@ use crate::generalise::faces::Face;
 use crate::generalise::grid::Node;
 use crate::generalise::places::{Place, Places};
 
-/// A feature's polygons.
+/// The polygons of a feature, or of several that were dissolved.
 pub(crate) struct Shape<'a> {
-    pub(crate) feature: &'a Feature,
+    /// The features, in the order of their ids.
+    pub(crate) members: Vec<&'a Feature>,
+    /// Those of them whose id and values it has, where it is not all: of the ones that took
+    /// the others in.
+    pub(crate) owners: Option<Vec<&'a Feature>>,
     pub(crate) class: usize,
     /// Of each polygon: its exterior, which turns to the left, and its holes, which turn to
     /// the right. None repeats its first place.
@@ -22,7 +26,12 @@ pub(crate) struct Shape<'a> {
     pub(crate) bounds: [Node; 2],
 }
 
-impl Shape<'_> {
+impl<'a> Shape<'a> {
+    /// The features whose id and values it has, in the order of their ids.
+    pub(crate) fn named_by(&self) -> &[&'a Feature] {
+        self.owners.as_ref().unwrap_or(&self.members)
+    }
+
     pub(crate) fn rings(&self) -> impl Iterator<Item = &[Place]> + Clone {
         self.polygons.iter().flatten().map(|ring| &ring[..])
     }

@@ -28,8 +28,8 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
         ..Rules::default()
     };
     let fates = |rank_floor: f64| -> Vec<Fate> {
-        let report = Topology::new(&all, rules.clone(), rank_floor)
-            .level(10.0)
+        let report = Topology::new(&all, rules.clone(), rank_floor).drafts(&[10.0])[0]
+            .level(true)
             .report;
         report.fates.into_iter().map(|(_, fate)| fate).collect()
     };
@@ -47,6 +47,98 @@ fn the_report_knows_every_feature_and_why_it_is_not_shown() {
         Some("feature 1 gave way to a more important point nearby")
     );
     assert_eq!(explain(7), None);
+}
+
+#[test]
+fn points_that_finer_levels_kept_are_enough_for_coarser_ones() {
+    let all: Vec<Feature> = (0..900)
+        .map(|i| {
+            let at = Point::new((i * 7919 % 1000) as f64, (i * 104_729 % 1000) as f64);
+            feature(i, Some(Geometry::Point(at)), (i % 5) as i64)
+        })
+        .collect();
+    let rules = Rules {
+        rank: Some(0),
+        ..Rules::default()
+    };
+    let topology = Topology::new(&all, rules.clone(), f64::NEG_INFINITY);
+    let pixels = [0.5, 1.0, 2.0, 4.0, 16.0, 64.0];
+    for (draft, pixel_m) in topology.drafts(&pixels).iter().zip(pixels) {
+        let alone = generalise(&all, &rules, pixel_m);
+        assert_eq!(draft.level(true), alone);
+        assert_eq!(draft.level(false).features, alone.features);
+    }
+}
+
+#[test]
+fn what_is_one_at_a_level_is_one_at_all_coarser_ones() {
+    // Parcels of three sizes side by side, each row of a class of its own.
+    let widths = [8.0, 20.0, 45.0];
+    let mut all = Vec::new();
+    for row in 0..24 {
+        let mut x = 0.0;
+        for column in 0..40 {
+            let (y, width) = (f64::from(row) * 15.0, widths[(row + column) as usize % 3]);
+            let corners = [(x, y), (x + width, y), (x + width, y + 15.0), (x, y + 15.0)];
+            let ring: LineString<f64> = corners.to_vec().into();
+            let parcel = Polygon::new(ring, vec![]);
+            all.push(feature(
+                all.len() as u64,
+                Some(parcel.into()),
+                i64::from(row % 2),
+            ));
+            x += width;
+        }
+    }
+    let rules = Rules {
+        class: vec![0],
+        coverage: Some(true),
+        ..Rules::default()
+    };
+    let topology = Topology::new(&all, rules, f64::NEG_INFINITY);
+    let drafts = topology.drafts(&[10.0, 20.0, 40.0, 80.0]);
+    let levels: Vec<_> = drafts.iter().map(|draft| draft.level(true)).collect();
+    for pair in levels.windows(2) {
+        let (finer, coarser) = (&pair[0], &pair[1]);
+        assert!(coarser.features.len() * 2 < finer.features.len());
+        for shown in &finer.features {
+            let holds = |of: &&super::LevelFeature| of.members.contains(&shown.members[0]);
+            let whole = coarser.features.iter().find(holds).expect("it is shown");
+            assert!(shown.members.iter().all(|id| whole.members.contains(id)));
+        }
+    }
+    for level in &levels {
+        let members: usize = level.features.iter().map(|shown| shown.members.len()).sum();
+        assert_eq!(members, all.len());
+        assert_eq!(level.report.fates.len(), all.len());
+        let polygons = level
+            .features
+            .iter()
+            .filter_map(|shown| shown.feature.geometry.as_ref());
+        let area: f64 = polygons.map(|geometry| geometry.unsigned_area()).sum();
+        let expected: f64 = all
+            .iter()
+            .filter_map(|of| of.geometry.as_ref())
+            .map(|g| g.unsigned_area())
+            .sum();
+        assert!(
+            (area - expected).abs() < 0.02 * expected,
+            "{area} of {expected}"
+        );
+        for shown in &level.features {
+            assert!(
+                shown
+                    .feature
+                    .geometry
+                    .as_ref()
+                    .is_some_and(|geometry| match geometry {
+                        Geometry::Polygon(one) => one.is_valid(),
+                        Geometry::MultiPolygon(many) => many.is_valid(),
+                        _ => false,
+                    })
+            );
+        }
+    }
 }
 
 /// Features of a GeoJSON file that lies beside the checkout, in SWEREF 99 TM; none if it is

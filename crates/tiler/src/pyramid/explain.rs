@@ -75,10 +75,10 @@ pub fn explain(
         tms: tms.id.clone(),
         tile,
     })?;
-    // Whatever levels there are below, this one is made the same.
-    let last = Level::of(tms, *levels.end()).filter(|_| z < *levels.end());
+    // It is made of what the finer levels keep; those that are coarser do not matter.
     let mut planned = vec![(z, level.clone())];
-    planned.extend(last.map(|last| (*levels.end(), last)));
+    let finer = (z..=*levels.end()).skip(1);
+    planned.extend(finer.filter_map(|z| Some((z, Level::of(tms, z)?))));
     let mut explanations = Vec::new();
     let mut shown = Vec::new();
     for layer in layers {

@@ -185,10 +185,11 @@ impl<'a> Plan<'a> {
         let floor = |at: &PlannedLevel| self.rank_floor(&rules, at);
         for alike in self.levels[..coarser].chunk_by(|a, b| floor(a) == floor(b)) {
             let topology = Topology::new(&features, rules.clone(), floor(&alike[0]));
-            all.extend(threads::map(alike.iter().collect(), |at: &PlannedLevel| {
-                let level = topology.level(at.level.unit * PIXEL);
-                self.kept(level.features, scratch).map(Some)
-            }));
+            let drafts = topology.drafts(&pixels(alike));
+            let made = threads::map(drafts, |draft| {
+                self.kept(draft.level(false).features, scratch).map(Some)
+            });
+            all.extend(made.into_iter().rev());
         }
         all.push(Ok(None));
         all.into_iter().collect()
@@ -214,8 +215,18 @@ impl<'a> Plan<'a> {
         }
         let features = features_in_set(&self.of.collection, self.tms)?;
         let rules = self.of.rules.of_features(&self.of.collection, &features)?;
-        let topology = Topology::new(&features, rules.clone(), self.rank_floor(&rules, at));
-        let level = topology.level(at.level.unit * PIXEL);
+        // It is made of what finer levels keep that show features of the same ranks.
+        let floor = self.rank_floor(&rules, at);
+        let topology = Topology::new(&features, rules.clone(), floor);
+        let coarser = self.levels.len() - 1;
+        let from = self.levels[..coarser].iter().position(|of| of.z == at.z);
+        let alike = &self.levels[from.unwrap_or(coarser)..coarser];
+        let alike = alike.chunk_by(|a, b| self.rank_floor(&rules, a) == self.rank_floor(&rules, b));
+        let drafts = topology.drafts(&pixels(alike.into_iter().next().unwrap_or_default()));
+        let Some(draft) = drafts.last() else {
+            return Ok(None);
+        };
+        let level = draft.level(true);
         let made = self.kept(level.features, scratch)?;
         Ok(Some((made, rules, level.report)))
     }
@@ -263,6 +274,12 @@ impl<'a> Plan<'a> {
         let count = count.filter(|place| !columns.contains(place));
         Some(columns.iter().copied().chain(count).collect())
     }
+}
+
+/// How wide the pixels of levels are, in units of the set's CRS, from the finest on.
+fn pixels(levels: &[PlannedLevel]) -> Vec<f64> {
+    let finest_first = levels.iter().rev();
+    finest_first.map(|at| at.level.unit * PIXEL).collect()
 }
 
 /// All features with a place in the set's CRS, brought to it.
