@@ -511,7 +511,7 @@ mod tests {
             pixel_m in 1.0..30.0,
         ) {
             let mut exact = by_class(false);
-            exact.tolerance_px = 0.0;
+            exact.shaping.tolerance_px = 0.0;
             let (whole, simple) = (
                 generalise(&streets, &exact, pixel_m),
                 generalise(&streets, &by_class(false), pixel_m),

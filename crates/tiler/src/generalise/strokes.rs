@@ -8,14 +8,20 @@ use crate::generalise::places::{Place, Places};
 /// Cosine of the sharpest bend at which a line is seen to go on: 37°.
 const STRAIGHT: f64 = 0.8;
 
-/// Most lines that are followed from an end. Those asked about are short, and so may be the
-/// ones that go on, but not forever.
+/// Most lines that are followed from an end. Those that are short may have short ones go on
+/// from them, but not forever.
 const STEPS: usize = 32;
 
+/// How long each line is with what goes on at its ends, in units of the CRS.
+pub(crate) struct Strokes(Vec<f64>);
+
+/// A line, and whether its last end is meant rather than its first.
+type End = (usize, bool);
+
 /// Lines by their ends.
-pub(crate) struct Strokes {
+struct Ends {
     lines: Vec<Stroke>,
-    ends: HashMap<Place, Vec<(usize, bool)>>,
+    ends: HashMap<Place, Vec<End>>,
 }
 
 /// A line as far as it matters here.
@@ -29,7 +35,7 @@ struct Stroke {
 
 impl Strokes {
     pub(crate) fn new(lines: &[Vec<Place>], places: &Places) -> Strokes {
-        let mut ends: HashMap<Place, Vec<(usize, bool)>> = HashMap::new();
+        let mut ends: HashMap<Place, Vec<End>> = HashMap::new();
         let mut strokes = Vec::new();
         for (i, line) in lines.iter().enumerate() {
             let n = line.len();
@@ -47,35 +53,45 @@ impl Strokes {
             }
             strokes.push(stroke);
         }
-        Strokes {
+        let ends = Ends {
             lines: strokes,
             ends,
-        }
+        };
+        let count = 0..ends.lines.len();
+        let onward: Vec<[Option<End>; 2]> = count
+            .clone()
+            .map(|line| [false, true].map(|is_last| ends.next((line, is_last))))
+            .collect();
+        let followed = |line: usize| {
+            let mut sum = ends.lines[line].length;
+            for is_last in [false, true] {
+                let mut end = (line, is_last);
+                for _ in 0..STEPS {
+                    let Some(next) = onward[end.0][usize::from(end.1)] else {
+                        break;
+                    };
+                    if next.0 == line {
+                        break;
+                    }
+                    sum += ends.lines[next.0].length;
+                    end = (next.0, !next.1);
+                }
+            }
+            sum
+        };
+        Strokes(count.map(followed).collect())
     }
 
     /// Whether a line, with what goes on at its ends, is at least `length` long, in units of
-    /// the CRS. Looks no farther than that.
+    /// the CRS.
     pub(crate) fn is_part_of(&self, line: usize, length: f64) -> bool {
-        let mut sum = self.lines[line].length;
-        for is_last in [false, true] {
-            let mut end = (line, is_last);
-            for _ in 0..STEPS {
-                if sum >= length {
-                    return true;
-                }
-                let Some(next) = self.next(end) else { break };
-                if next.0 == line {
-                    break;
-                }
-                sum += self.lines[next.0].length;
-                end = (next.0, !next.1);
-            }
-        }
-        sum >= length
+        self.0[line] >= length
     }
+}
 
+impl Ends {
     /// The end of another line that goes on straightest from an end.
-    fn next(&self, (line, is_last): (usize, bool)) -> Option<(usize, bool)> {
+    fn next(&self, (line, is_last): End) -> Option<End> {
         let stroke = &self.lines[line];
         let inward = stroke.inward[usize::from(is_last)];
         let place = stroke.ends[usize::from(is_last)];
