@@ -351,10 +351,11 @@ mod tests {
     }
 
     fn houses() -> Rules {
-        let mut rules = Rules::default();
-        // Houses that happen to touch are no parcels.
-        rules.coverage = Some(false);
-        rules
+        Rules {
+            // Houses that happen to touch are no parcels.
+            coverage: Some(false),
+            ..Rules::default()
+        }
     }
 
     fn shown(level: &Level) -> MultiPolygon<f64> {

@@ -12,10 +12,11 @@
 //! `coverage`, `footprints` and `polygons`.
 //!
 //! What all levels have in common, such as which borders are shared, is found once: that is
-//! a [`Topology`], of which levels are made.
+//! a [`Topology`]. Of it [`Draft`]s are made, level by level, each of what the finer one kept
+//! (`docs/adr/0013-levels-from-finer-ones.md`).
 //!
 //! All of it is pure: equal features give equal levels, in whatever order they come. It knows
-//! neither tiles nor files, and starts no threads; levels may be made side by side.
+//! neither tiles nor files, and starts no threads; drafts may be drawn side by side.
 
 mod apart;
 mod arcs;
@@ -93,9 +94,9 @@ pub struct Topology<'a> {
 }
 
 impl<'a> Topology<'a> {
-    /// Returns the topology of `features` by some rules, which all of its levels follow. The features are all of a collection or of a part of it
+    /// Returns the topology of `features`, which are all of a collection or of a part of it
     /// that is whole in the sense of `docs/adr/0011-levels.md`, as far as their rank is
-    /// `rank_floor` or over; the others are not shown.
+    /// `rank_floor` or over; the others are not shown. All of its levels follow `rules`.
     ///
     /// # Shape and units
     ///
