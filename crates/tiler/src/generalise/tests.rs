@@ -121,8 +121,9 @@ fn what_is_one_at_a_level_is_one_at_all_coarser_ones() {
             .filter_map(|of| of.geometry.as_ref())
             .map(|g| g.unsigned_area())
             .sum();
+        // Only the outer border can move, whose east end is ragged.
         assert!(
-            (area - expected).abs() < 0.02 * expected,
+            (area - expected).abs() < 0.04 * expected,
             "{area} of {expected}"
         );
         for shown in &level.features {
