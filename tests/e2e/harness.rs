@@ -221,6 +221,15 @@ impl Server {
         }
     }
 
+    /// Kills it, as a loss of power would.
+    pub(crate) fn kill(&self) {
+        let id = self.child.id().to_string();
+        Command::new("kill")
+            .args(["-KILL", &id])
+            .status()
+            .expect("kill runs");
+    }
+
     /// Asks it to stop, as an operator would, and returns whether it did so cleanly.
     pub(crate) fn stop(mut self) -> bool {
         let id = self.child.id().to_string();

@@ -10,6 +10,7 @@ mod contours;
 mod copc;
 mod crash;
 mod demo;
+mod edits;
 mod gdal;
 mod grids;
 mod harness;
