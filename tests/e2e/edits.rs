@@ -273,7 +273,7 @@ fn a_night_and_a_day_can_be_asked_for_taken_back_copied_and_restored() {
                     assert_eq!(features.len() as u64, matched);
                     // Each transaction makes two.
                     assert!(
-                        matched >= last && matched % 2 == 0,
+                        matched >= last && matched.is_multiple_of(2),
                         "{matched} after {last}"
                     );
                     last = matched;
@@ -341,6 +341,53 @@ fn a_night_and_a_day_can_be_asked_for_taken_back_copied_and_restored() {
     let history = server.get("/collections/delivered/items/7/history").json();
     assert_eq!(history["versions"].as_array().map(Vec::len), Some(1));
     assert!(server.stop(), "it stops cleanly");
+}
+
+#[test]
+fn a_server_runs_deliveries_by_itself_and_says_loudly_which_fail() {
+    let (folder, dir, key) = twin();
+    let incoming = folder.path().join("in");
+    std::fs::create_dir(&incoming).expect("a folder");
+    let good = incoming.join("good.geojson");
+    delivery(&good, 1_000, 3);
+    let sources = format!(
+        "[[source]]\npath = {:?}\ncollection = \"things\"\nevery = \"1s\"\n\
+         [[source]]\npath = \"missing.geojson\"\ncollection = \"delivered\"\nevery = \"1s\"\n",
+        text(&good)
+    );
+    configure(&dir, &sources);
+    let server = Server::start(&dir);
+    let bearer = format!("Bearer {key}");
+    let told = || {
+        let answer = server.get_with("/admin/sources", &[("authorization", &bearer)]);
+        assert_eq!(answer.status, 200);
+        answer.json()["sources"].clone()
+    };
+    let wait = |what: &dyn Fn() -> bool| {
+        let began = std::time::Instant::now();
+        while !what() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", told());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let value =
+        |id: u64| server.get(&format!("{ITEMS}/{id}")).json()["properties"]["value"].clone();
+    wait(&|| value(7) == 3);
+    wait(&|| told()[1]["failures"].as_u64() > Some(0));
+    let sources = told();
+    assert_eq!(sources[0]["report"]["differences"]["changed"], 143);
+    assert_eq!(sources[0]["failures"], 0);
+    let error = sources[1]["error"].as_str().expect("a reason");
+    assert!(error.contains("missing.geojson"), "{error}");
+    assert_ne!(sources[1]["next"], Value::Null);
+    assert_eq!(all(&server, "delivered").len(), 1_000, "as it was");
+    // The next one comes.
+    delivery(&good, 1_000, 4);
+    wait(&|| value(7) == 4);
+    assert!(server.stop(), "it stops cleanly");
+    let status = succeed_json(&["status", text(&dir)]);
+    assert_ne!(status["sources"][0]["last_success"], Value::Null);
+    assert!(status["sources"][1]["failures"].as_u64() > Some(0));
 }
 
 /// The time, as a parameter has it.

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use jiff::SignedDuration;
 use model::CollectionId;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Name of the file in a twin's folder.
 pub(crate) const FILE_NAME: &str = "twin.toml";
@@ -47,6 +48,32 @@ pub(crate) struct Source {
     pub(crate) title: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) id_property: Option<String>,
+    /// How long after one delivery a server looks for the next; it never does by itself
+    /// without.
+    #[serde(default, deserialize_with = "interval")]
+    pub(crate) every: Option<SignedDuration>,
+    /// Most features that such a delivery may remove, in percent.
+    #[serde(default = "max_removed")]
+    pub(crate) max_removed: u8,
+}
+
+/// As `tvilling ingest --sync` has it.
+fn max_removed() -> u8 {
+    20
+}
+
+/// Shortest time between two deliveries of one source.
+const SHORTEST_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+
+fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SignedDuration>, D::Error> {
+    let text = String::deserialize(from)?;
+    let duration = text.parse::<SignedDuration>().ok();
+    let duration = duration.filter(|duration| *duration >= SHORTEST_INTERVAL);
+    duration.map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "every = {text:?} is no length of time: give one such as \"15m\" or \"24h\""
+        ))
+    })
 }
 
 /// Reads the configuration of the twin in `dir`.
@@ -104,6 +131,7 @@ fn parse(text: &str) -> anyhow::Result<Configuration> {
             relations,
             public_url: file.server.public_url,
             geoid: None,
+            sources: server::SourceBoard::default(),
             // Read by the verbs that make or serve tiles.
             tile_matrix_sets: geodesy::TileMatrixSets::none(),
         },

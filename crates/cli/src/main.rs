@@ -7,6 +7,7 @@
 mod arguments;
 mod configuration;
 mod output;
+mod schedule;
 mod tile_matrix_sets;
 mod verbs;
 

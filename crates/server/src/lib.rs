@@ -26,6 +26,7 @@ mod problem;
 mod router;
 mod serve;
 mod shortcut;
+mod sources;
 mod styles;
 mod surveys;
 mod tiles;
@@ -43,6 +44,7 @@ pub use identify::answer_json;
 pub use page::has_map_page;
 pub use router::router;
 pub use serve::serve;
+pub use sources::{SourceBoard, SourceStatus};
 pub use surveys::place::heights_json;
 
 /// What an operator says in `twin.toml` about how the twin is shown and to whom.
@@ -62,6 +64,8 @@ pub struct Settings {
     /// Makes elevations ellipsoidal for clients that draw the Earth, such as Cesium;
     /// without it they get elevations as they are.
     pub geoid: Option<geodesy::Geoid>,
+    /// How deliveries went that are run beside the server.
+    pub sources: SourceBoard,
     /// In which tiles can be had.
     pub tile_matrix_sets: geodesy::TileMatrixSets,
 }

@@ -15,7 +15,7 @@ use crate::surveys::{
     difference_tiles, downloads, place, point_tiles, profile, quantized_mesh, raster_tiles, volume,
 };
 use crate::tiles::TilesetKind;
-use crate::{edits, features, identify, layers, operation, page, styles, tiles};
+use crate::{edits, features, identify, layers, operation, page, sources, styles, tiles};
 
 /// Every path that there is, and who answers it.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
@@ -48,6 +48,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/changes", get(edits::changes_of_twin)),
         ("/changes/{number}/undo", post(edits::undo)),
         ("/events", get(edits::events)),
+        ("/admin/sources", get(sources::sources)),
         // OGC API – Tiles (20-057), vector.
         ("/tileMatrixSets", get(tiles::sets)),
         ("/tileMatrixSets/{tms}", get(tiles::set)),

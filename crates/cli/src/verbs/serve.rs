@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Serve;
-use crate::{output, tile_matrix_sets};
+use crate::{output, schedule, tile_matrix_sets};
 
 pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
     let (_, mut configuration) = super::open(&options.dir)?;
@@ -24,7 +24,8 @@ pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
     configuration.settings.tile_matrix_sets =
         tile_matrix_sets::read(&options.dir, &configuration.crs)?;
     let name = configuration.settings.name.clone();
-    let app = App::open(&options.dir, configuration.settings)?;
+    let board = configuration.settings.sources.clone();
+    let app = App::open(&options.dir, configuration.settings.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -44,6 +45,7 @@ pub(crate) fn run(options: Serve, json: bool) -> anyhow::Result<()> {
         let url = format!("http://{}", listener.local_addr()?);
         let object = json!({ "url": url, "name": name });
         output::print(json, &object, &format!("{name} is served on {url}"));
+        schedule::start(&options.dir, &configuration, board)?;
         // Whoever started us may be waiting for that line behind a pipe.
         let _ = std::io::stdout().flush();
         let mut terminate = signal(SignalKind::terminate())?;

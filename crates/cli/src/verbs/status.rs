@@ -7,6 +7,7 @@ use store::PyramidView;
 
 use crate::arguments::TwinOnly;
 use crate::output;
+use crate::schedule::{self, Run};
 
 pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
     let (twin, configuration) = super::open(&options.dir)?;
@@ -71,14 +72,35 @@ pub(crate) fn run(options: TwinOnly, json: bool) -> anyhow::Result<()> {
         object["flown"] = json!(meta.flown.map(|day| day.to_string()));
         surveys.push(object);
     }
+    let mut sources = Vec::new();
+    for run in schedule::runs(&options.dir, &configuration.sources) {
+        text += &source_text(&run);
+        sources.push(serde_json::to_value(run)?);
+    }
     let object = json!({
         "name": configuration.settings.name,
         "crs": twin.crs_code(),
         "collections": collections,
         "surveys": surveys,
+        "sources": sources,
     });
     output::print(json, &object, &text);
     Ok(())
+}
+
+/// How a delivery went that a server runs by itself.
+fn source_text(run: &Run) -> String {
+    let told = |at: Option<jiff::Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
+    let failed = run.error.as_ref().map_or_else(String::new, |error| {
+        format!(", failed {} times since: {error}", run.failures)
+    });
+    format!(
+        "{} from {}: delivered {}, next {}{failed}\n",
+        run.collection,
+        run.path,
+        told(run.last_success),
+        run.next.map_or("now".to_owned(), |at| at.to_string())
+    )
 }
 
 /// A pyramid of a collection.

@@ -24,7 +24,7 @@ const CONFORMANCE: [&str; 8] = [
 ];
 
 /// What each path answers: path, summary, media type, parameters of the query.
-pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
+pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 68] = [
     ("/", "Landing page, or the map for a browser", JSON, &["f"]),
     ("/api", "This document", JSON, &["f"]),
     ("/conformance", "Conformance classes", JSON, &["f"]),
@@ -72,6 +72,12 @@ pub(crate) const OPERATIONS: [(&str, &str, &str, &[&str]); 67] = [
         "Who changed features, when and how; for staff",
         JSON,
         &["after", "limit", "f"],
+    ),
+    (
+        "/admin/sources",
+        "How deliveries went that the server runs by itself; for staff",
+        JSON,
+        &["f"],
     ),
     (
         "/events",

@@ -56,6 +56,7 @@ fn requests() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
         ("/changes", vec![], vec![]),
         ("/changes/{number}/undo", vec![], vec![]),
         ("/events", vec![], vec![]),
+        ("/admin/sources", vec![], vec![]),
         ("/tileMatrixSets", own(&["/tileMatrixSets"]), vec![]),
         (
             "/tileMatrixSets/{tms}",

@@ -144,7 +144,10 @@ async fn only_an_editor_may_edit_and_nobody_learns_of_what_is_hidden() {
             assert_eq!(hidden.status, 404, "{}", hidden.text());
         }
     }
-    assert_eq!(town.get("/changes").await.status, 401);
+    for path in ["/changes", "/admin/sources"] {
+        assert_eq!(town.get(path).await.status, 401);
+        assert_eq!(town.get_as_staff(path).await.status, 200);
+    }
     let changes = town.get_as_staff("/changes").await.json();
     assert!(
         changes["changes"].as_array().unwrap().len() >= 5,
