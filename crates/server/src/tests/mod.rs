@@ -243,6 +243,7 @@ fn settings() -> Settings {
             relation("pipes", "secret_pipes"),
         ],
         public_url: None,
+        sources: crate::SourceBoard::default(),
         geoid: None,
         tile_matrix_sets: geodesy::TileMatrixSets::default(),
     }
