@@ -8,13 +8,12 @@ use model::{Bounds, Collection, Feature, FeatureId, Value};
 use crate::Error;
 use crate::catalog::CollectionEntry;
 use crate::log::content_hash;
-use crate::open::{OpenCollection, OpenSegment};
+use crate::open::{OpenCollection, OpenSegment, text_of};
 use crate::overlay::Slot;
 use crate::pyramids::{OpenPyramid, PyramidView};
 use crate::segment::Position;
-use crate::twin::Snapshot;
+use crate::snapshot::Snapshot;
 use crate::valid::ValidIn;
-use crate::view::text_of;
 
 /// A visible collection of features.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use crate::database::{Database, State, Writing};
 use crate::log::{Change, ChangeKind, Writer, content_hash, last_at};
 use crate::open::OpenCollection;
 use crate::overlay::Edited;
-use crate::twin::Snapshot;
+use crate::snapshot::Snapshot;
 use crate::{Error, Twin, segment};
 
 /// Most requests that are committed together: some ten milliseconds of work, which the

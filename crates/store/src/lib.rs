@@ -44,6 +44,7 @@ mod points;
 mod pyramids;
 mod rasters;
 mod segment;
+mod snapshot;
 mod survey_view;
 mod transaction;
 mod twin;
@@ -67,8 +68,9 @@ pub use pyramids::{
     PyramidWriter, ShownLevel,
 };
 pub use rasters::AboveGroundTiff;
+pub use snapshot::Snapshot;
 pub use survey_view::SurveyView;
 pub use transaction::{PutMode, Transaction};
-pub use twin::{Snapshot, Twin};
+pub use twin::Twin;
 pub use valid::{Interval, ValidTime};
 pub use view::View;

@@ -385,3 +385,12 @@ impl From<Error> for OpenError {
         OpenError::of(&error)
     }
 }
+
+/// The text of a report.
+pub(crate) fn text_of(report: &Result<Mapped, OpenError>) -> Result<&str, Error> {
+    let map = match report {
+        Ok(map) => map,
+        Err(error) => return Err(error.to_error()),
+    };
+    std::str::from_utf8(map.bytes()).map_err(|_| Error::corrupt(map.path(), "is not UTF-8"))
+}

@@ -11,9 +11,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::Error;
 use crate::files::Mapped;
 use crate::heights::{HeightKind, HeightMap};
-use crate::open::{OpenError, OpenSurvey};
+use crate::open::{OpenError, OpenSurvey, text_of};
 use crate::points::{OctreeNode, Points};
-use crate::view::text_of;
 
 /// Bytes that are copied at a time.
 const COPY_PIECE_LEN: usize = 1 << 20;

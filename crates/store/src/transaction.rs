@@ -26,7 +26,7 @@ use crate::delivery::{self, Delivered};
 use crate::files::{self, FileRef};
 use crate::forget::Purge;
 use crate::heights::HeightKind;
-use crate::twin::Snapshot;
+use crate::snapshot::Snapshot;
 use crate::{
     ArchiveFormat, Error, HeightsWriter, PointLayout, PyramidDescription, PyramidSummary,
     PyramidWriter, SurveyWriter, Twin,

@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use model::{Access, Collection, CollectionId};
 
-use crate::Error;
 use crate::collection_view::CollectionView;
-use crate::files::Mapped;
-use crate::open::{OpenCollection, OpenError};
+use crate::open::OpenCollection;
+use crate::snapshot::Snapshot;
 use crate::survey_view::SurveyView;
-use crate::twin::Snapshot;
 use crate::valid::{Interval, ValidIn, ValidTime};
 
 /// A snapshot as a caller may see it: the only way to read a twin.
@@ -100,13 +98,4 @@ impl View {
             .may_see(id)
             .then(|| SurveyView(Arc::clone(open)))
     }
-}
-
-/// The text of a report.
-pub(crate) fn text_of(report: &Result<Mapped, OpenError>) -> Result<&str, Error> {
-    let map = match report {
-        Ok(map) => map,
-        Err(error) => return Err(error.to_error()),
-    };
-    std::str::from_utf8(map.bytes()).map_err(|_| Error::corrupt(map.path(), "is not UTF-8"))
 }
