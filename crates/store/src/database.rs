@@ -354,6 +354,10 @@ pub(crate) fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
                     .to_owned(),
             };
         }
+        Some(ErrorCode::NotADatabase) => {
+            let what = "is no catalog that this program reads: a twin that an older version made must be ingested again";
+            return Error::corrupt(path, what);
+        }
         Some(ErrorCode::DiskFull) => io::ErrorKind::StorageFull,
         Some(ErrorCode::ReadOnly) => io::ErrorKind::ReadOnlyFilesystem,
         Some(ErrorCode::PermissionDenied) => io::ErrorKind::PermissionDenied,
