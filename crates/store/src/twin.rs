@@ -148,21 +148,24 @@ impl Twin {
     /// [`Error::Corrupt`] if the catalog is damaged; [`Error::Io`].
     pub fn snapshot_as_of(&self, at: Timestamp) -> Result<Arc<Snapshot>, Error> {
         let now = self.snapshot()?;
-        let mut latest = self.latest();
-        let reading = latest.database.read()?;
+        // On a connection of its own: who reads what is live does not wait for it.
+        let mut database = Database::open(&self.dir)?;
+        let reading = database.read()?;
         let number = log::last_change_at(&reading, at)?;
         if number >= now.version() {
             return Ok(now);
         }
-        drop(reading);
         let wanted =
             |known: &Arc<Snapshot>| known.as_of == Some(number) && known.version() == now.version();
+        let mut latest = self.latest();
         if let Some(place) = latest.earlier.iter().position(wanted) {
             let known = latest.earlier.remove(place);
             latest.earlier.push(Arc::clone(&known));
             return Ok(known);
         }
-        let earlier = Arc::new(now.at_change(number, &latest.database.read()?)?);
+        drop(latest);
+        let earlier = Arc::new(now.at_change(number, &reading)?);
+        let mut latest = self.latest();
         if latest.earlier.len() >= EARLIER_KEPT {
             latest.earlier.remove(0);
         }
